@@ -1,0 +1,243 @@
+"""The columns of every frame that crosses a module, and the codes that stand in them.
+
+A thin check of our own: pandera would cost more import time than the whole command line has.
+Dimensions (`role` and the engagement's segments) are text columns whose names vary with the
+engagement; a group that is not cut by a dimension holds `""` there, never a missing value.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from cxlib.errors import ContractError, Problem
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+# Answers beside the scale. They lie below every scale, so that one int8 column holds any answer.
+BLANK: Final = -128
+NOT_APPLICABLE: Final = -127
+DONT_KNOW: Final = -126
+UNSCORED: Final = (BLANK, NOT_APPLICABLE, DONT_KNOW)
+LOWEST, HIGHEST = -100, 127
+
+WAVE: Final = "wave"
+ROLE: Final = "role"
+RESPONDENT: Final = "respondent"
+DATE: Final = "date"
+NOT_STATED: Final = "not stated"
+
+
+@dataclass(frozen=True, order=True)
+class ItemScale:
+    """One item on its own scale: the whole numbers `low`…`high`, both included."""
+
+    item: str
+    low: int
+    high: int
+
+    def __post_init__(self) -> None:
+        if not LOWEST <= self.low < self.high <= HIGHEST:
+            raise ContractError(
+                f"{self.item}: scale {self.low}…{self.high}; expected whole numbers "
+                f"{LOWEST} ≤ low < high ≤ {HIGHEST}"
+            )
+
+    @property
+    def levels(self) -> range:
+        return range(self.low, self.high + 1)
+
+    @property
+    def answers(self) -> tuple[int, ...]:
+        """Every code that may stand in a column of this item, in storage order."""
+        return (*UNSCORED, *self.levels)
+
+    def as_level(self, value: float) -> float:
+        """See a value of this scale on 1–5, by the affine view 1 + 4·(x − low)/(high − low)."""
+        return 1 + 4 * (value - self.low) / (self.high - self.low)
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of a frame: its kind (`text`, `whole`, `number`, `flag`) and whether it may miss."""
+
+    name: str
+    kind: str
+    meaning: str
+    may_miss: bool = False
+
+
+@dataclass(frozen=True)
+class Contract:
+    """The columns that a frame must have, in the order in which they are shown."""
+
+    name: str
+    columns: tuple[Column, ...]
+
+    def names(self, dims: Sequence[str] = ()) -> list[str]:
+        """Return the column names with the dimensions spliced in after `cut`."""
+        out: list[str] = []
+        for column in self.columns:
+            out.append(column.name)
+            if column.name == "cut":
+                out.extend(dims)
+        return out
+
+
+def _contract(name: str, *columns: tuple[str, str, str] | tuple[str, str, str, bool]) -> Contract:
+    return Contract(name, tuple(Column(*column) for column in columns))
+
+
+_GROUP = (
+    ("wave", "text", "the round of assessment"),
+    ("cut", "text", "the dimensions that the group is cut by, joined by ×; empty for everyone"),
+)
+
+GROUPS: Final = _contract(
+    "groups",
+    *_GROUP,
+    ("n", "whole", "respondents", True),
+    ("is_hidden", "flag", "too small to show, or hidden to protect one that is"),
+)
+
+COUNTS: Final = _contract(
+    "counts",
+    *_GROUP,
+    ("item", "text", "item id"),
+    ("answer", "whole", "the item's own scale, or -128 blank, -127 not applicable, -126 don't know"),
+    ("n", "whole", "respondents who gave it"),
+)
+
+WITHHELD: Final = _contract("withheld", *_GROUP, ("item", "text", "an item hidden within a visible group"))
+
+ESTIMATES: Final = _contract(
+    "estimates",
+    *_GROUP,
+    ("kind", "text", "step, stream or construct"),
+    ("id", "text", "id of the step, stream or construct"),
+    ("n", "whole", "respondents with at least one answer"),
+    ("items", "whole", "items the estimate is made of"),
+    ("items_total", "whole", "items it would be made of, were none hidden or unasked"),
+    ("mean", "number", "level on 1–5"),
+    ("se", "number", "standard error of the mean"),
+    ("df", "number", "degrees of freedom of the standard error"),
+)
+
+SCORES: Final = _contract(
+    "scores",
+    ("kind", "text", "item, step, stream or construct"),
+    ("id", "text", "its id"),
+    ("name", "text", "its name in the engagement's language"),
+    *_GROUP,
+    ("is_hidden", "flag", "too small to show, or hidden to protect one that is"),
+    ("n", "whole", "respondents who answered", True),
+    ("mean", "number", "level 1–5", True),
+    ("low", "number", "level 1–5, lower end of the 95 % interval", True),
+    ("high", "number", "level 1–5, upper end of the 95 % interval", True),
+    ("top_box", "number", "share 0–1 of answers in the top two places of the scale", True),
+    ("top_box_low", "number", "share 0–1, lower end (Wilson)", True),
+    ("top_box_high", "number", "share 0–1, upper end (Wilson)", True),
+    ("agreement", "number", "van der Eijk's A, -1…1", True),
+    ("agreement_low", "number", "-1…1, lower end (seeded bootstrap)", True),
+    ("agreement_high", "number", "-1…1, upper end (seeded bootstrap)", True),
+    ("gated_level", "number", "highest level that every item reaches", True),
+    ("gated_low", "number", "lower end (seeded bootstrap)", True),
+    ("gated_high", "number", "upper end (seeded bootstrap)", True),
+    ("weighting", "text", "pooled, or by role"),
+    ("parts", "text", "the roles that the figure is made of, joined by +"),
+    ("items", "whole", "items the figure is made of"),
+    ("items_total", "whole", "items it would be made of, were none hidden or unasked"),
+)
+
+DISTRIBUTION: Final = _contract(
+    "distribution",
+    ("id", "text", "item id"),
+    ("name", "text", "its topic in the engagement's language"),
+    *_GROUP,
+    ("answer", "whole", "the item's own scale, or -128 blank, -127 not applicable, -126 don't know"),
+    ("n", "whole", "respondents who gave it"),
+    ("share", "number", "share 0–1 of the answers on the scale; missing for answers beside it", True),
+)
+
+METRICS: Final = _contract(
+    "metrics",
+    ("id", "text", "question id"),
+    ("kind", "text", "nps, csat, …"),
+    ("name", "text", "what it is about, in the engagement's language"),
+    *_GROUP,
+    ("is_hidden", "flag", "too small to show, or hidden to protect one that is"),
+    ("n", "whole", "respondents who answered", True),
+    ("value", "number", "the metric in its own unit", True),
+    ("low", "number", "lower end of the 95 % interval", True),
+    ("high", "number", "upper end of the 95 % interval", True),
+    ("counted_in", "text", "the unit of the value, for example points"),
+)
+
+PARTICIPATION: Final = _contract(
+    "participation",
+    ("role", "text", "role id"),
+    ("name", "text", "role name"),
+    ("is_hidden", "flag", "too small to show, or hidden to protect one that is"),
+    ("n", "whole", "respondents", True),
+    ("population", "whole", "people invited or employed", True),
+    ("share", "number", "n over population, 0–1", True),
+)
+
+_KINDS: Final = {"text": "OSU", "whole": "iuf", "number": "fiu", "flag": "b"}
+
+
+# Names that a segment cannot have, because a frame needs them for itself.
+TAKEN: Final = frozenset(
+    {RESPONDENT, DATE, "cut", "item"}.union(
+        *(
+            (column.name for column in contract.columns)
+            for contract in (GROUPS, COUNTS, ESTIMATES, SCORES, DISTRIBUTION, METRICS, PARTICIPATION)
+        )
+    )
+)
+
+
+def check(frame: pd.DataFrame, contract: Contract, dims: Sequence[str] = ()) -> pd.DataFrame:
+    """Return `frame` unchanged if it keeps `contract`.
+
+    Raises
+    ------
+    ContractError
+        Naming every column that is missing, of another kind, or has gaps it may not have.
+    """
+    problems = [
+        *(Problem(f"column {dim}", "missing dimension") for dim in dims if dim not in frame),
+        *(problem for column in contract.columns for problem in _column_problems(frame, column)),
+    ]
+    if problems:
+        raise ContractError(
+            f"a {contract.name} frame breaks its contract",
+            problems=problems,
+            fix="Build it with cxlib's own functions; frames.py lists the columns.",
+        )
+    return frame
+
+
+def _column_problems(frame: pd.DataFrame, column: Column) -> Iterable[Problem]:
+    where = f"column {column.name}"
+    if column.name not in frame:
+        yield Problem(where, "missing", expected=f"{column.kind}: {column.meaning}")
+        return
+    series = frame[column.name]
+    kind = series.dtype.kind
+    if len(series) and kind not in _KINDS[column.kind]:
+        yield Problem(where, "wrong kind", found=str(series.dtype), expected=column.kind)
+    if not column.may_miss and series.isna().any():
+        yield Problem(where, "has gaps", found=f"{int(series.isna().sum())} missing values", expected="none")
+
+
+def cut_name(dims: Iterable[str]) -> str:
+    """Name a cut by its dimensions: `""`, `"role"`, `"role×unit"`."""
+    return "×".join(dims)
+
+
+def cut_dims(name: str) -> tuple[str, ...]:
+    """Read the dimensions back from a cut's name."""
+    return tuple(name.split("×")) if name else ()

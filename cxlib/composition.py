@@ -1,0 +1,360 @@
+"""How the figures of a group are put together from the groups that passed the door.
+
+One rule for who counts: a group that is cut by role is the people of that role; a group that is not is
+made of its visible roles with their weights, and `parts` names them. Where no role of the group is
+visible by itself, or the plan does not cut it by role, its people are pooled, and `weighting` says so.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cxlib import frames, stats
+from cxlib.frames import ROLE, UNSCORED, WAVE, cut_name
+from cxlib.instrument import Instrument, Part
+from cxlib.stats import NOTHING, Estimate
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Ints = NDArray[np.int64]
+Floats = NDArray[np.float64]
+Key = tuple[str, ...]
+POOLED, BY_ROLE = "pooled", "by role"
+
+
+class Released(Protocol):
+    """What scoring reads of a release, see :class:`cxlib.anonymity.Release`."""
+
+    @property
+    def cuts(self) -> tuple[tuple[str, ...], ...]: ...
+    @property
+    def dims(self) -> tuple[str, ...]: ...
+    @property
+    def groups(self) -> pd.DataFrame: ...
+    @property
+    def counts(self) -> pd.DataFrame: ...
+    @property
+    def withheld(self) -> pd.DataFrame: ...
+
+
+@dataclass(frozen=True)
+class Group:
+    wave: str
+    cut: str
+    value: Mapping[str, str]
+    is_hidden: bool
+
+    @property
+    def key(self) -> Key:
+        return (self.wave, self.cut, *self.value.values())
+
+    @property
+    def row(self) -> Key:
+        return self.key
+
+
+class Composition:
+    """Puts the figures of one wave together, group by group; built once a call, never kept."""
+
+    def __init__(
+        self,
+        released: Released,
+        estimates: pd.DataFrame | None,
+        instrument: Instrument,
+        weights: Mapping[str, float],
+        wave: str,
+    ) -> None:
+        self.released, self.instrument, self.weights, self.wave = released, instrument, weights, wave
+        rank = {role.id: place for place, role in enumerate(instrument.framework.roles)}
+        found = (group for group in groups_of(released) if group.wave == wave)
+        # Roles always stand in the framework's order, whatever their ids sort to.
+        self.all = {
+            group.key: group
+            for group in sorted(found, key=lambda one: (rank.get(one.value.get(ROLE, ""), 0), one.key))
+        }
+        keys = key_columns(released.dims)
+        counts = released.counts[released.counts[WAVE] == wave]
+        self.counts: dict[tuple[Key, str], Ints] = {
+            (tuple(str(one) for one in key[:-1]), str(key[-1])): block["n"].to_numpy(np.int64)
+            for key, block in counts.groupby([*keys, "item"], sort=False)
+        }
+        self.items: dict[Key, list[str]] = {}
+        for key, item in self.counts:
+            self.items.setdefault(key, []).append(item)
+        self.seen = set().union(*self.items.values())
+        self.withheld = {
+            (tuple(str(one) for one in row[:-1]), str(row[-1]))
+            for row in released.withheld.itertuples(index=False, name=None)
+        }
+        self.estimates: dict[tuple[Key, str, str], tuple[float, ...]] = {}
+        if estimates is not None:
+            for row in estimates[estimates[WAVE] == wave].itertuples(index=False, name=None):
+                size = len(keys)
+                self.estimates[(row[:size], row[size], row[size + 1])] = row[size + 2 :]
+        self.drawn: dict[tuple[Key, str], Floats] = {}
+
+    def groups(self, cut: Sequence[str]) -> Iterator[Group]:
+        name = cut_name(cut)
+        return (group for group in self.all.values() if group.cut == name)
+
+    def parts(self, group: Group) -> tuple[str, list[Group]]:
+        """Return how a group is put together, and the groups it is made of."""
+        if ROLE in frames.cut_dims(group.cut):
+            return POOLED, [group]
+        finer = tuple(sorted((ROLE, *frames.cut_dims(group.cut)), key=self.released.dims.index))
+        roles = [
+            one
+            for one in self.groups(finer)
+            if not one.is_hidden
+            and all(one.value[dim] == group.value[dim] for dim in frames.cut_dims(group.cut))
+        ]
+        return (BY_ROLE, roles) if roles else (POOLED, [group])
+
+    def own(self, group: Group, item: str) -> Ints | None:
+        """Return the visible counts of a group itself, or None."""
+        return self.counts.get((group.key, item))
+
+    def made_of(self, group: Group, item: str) -> tuple[str, list[Group]]:
+        """Return the visible groups that an item's figure is made of."""
+        weighting, parts = self.parts(group)
+        return weighting, self.weighty([one for one in parts if (one.key, item) in self.counts])
+
+    def weighty(self, parts: list[Group]) -> list[Group]:
+        """Keep the roles that have a weight, if any has: the others are shown beside the whole."""
+        return [one for one in parts if self.weights.get(one.value.get(ROLE, ""), 0) > 0] or parts
+
+    def pooled(self, group: Group, item: str) -> Ints | None:
+        _, parts = self.made_of(group, item)
+        if group.is_hidden or not parts:
+            return None if group.is_hidden else self.own(group, item)
+        total: Ints = np.sum([self.counts[(one.key, item)] for one in parts], axis=0)
+        return total
+
+    def asked(self, group: Group) -> list[str]:
+        """Return the items with visible counts in a group or its parts, in the instrument's order."""
+        found = {item for one in (group, *self.parts(group)[1]) for item in self.items.get(one.key, [])}
+        return [item for item in self.instrument.scales if item in found]
+
+    def rows(self, group: Group) -> Iterator[tuple[Any, ...]]:
+        asked = self.asked(group)
+        hidden = {item for key, item in self.withheld if key == group.key}
+        for item in self.instrument.scales:
+            name = self.instrument.name(item)
+            if item in hidden or (group.is_hidden and item in self.seen):
+                yield self._row("item", item, name, group, None)
+            elif item in asked and (figures := self._item(group, item)) is not None:
+                yield self._row("item", item, name, group, figures)
+        for part in self.instrument.parts:
+            if not self.seen.intersection(part.items):
+                continue
+            if group.is_hidden:
+                yield self._row(part.kind, part.id, part.name, group, None, total=len(part.items))
+            else:
+                found = self._part(group, part)
+                if found is not None or hidden.intersection(part.items):
+                    yield self._row(part.kind, part.id, part.name, group, found, total=len(part.items))
+
+    def _row(
+        self, kind: str, id_: str, name: str, group: Group, found: Figures | None, total: int = 1
+    ) -> tuple[Any, ...]:
+        head = (kind, id_, name, *group.row)
+        if found is None:
+            return (*head, True, None, *[math.nan] * 12, POOLED, "", 0, total)
+        return (
+            *head, False, found.mean.n,
+            *(
+                end
+                for one in (found.mean, found.top, found.agreement, found.gated)
+                for end in (one.value, one.low, one.high)
+            ),
+            found.weighting, "+".join(found.parts), found.items, found.items_total,
+        )  # fmt: skip
+
+    def _item(self, group: Group, item: str) -> Figures | None:
+        weighting, parts = self.made_of(group, item)
+        scale = self.instrument.scales[item]
+        beside = len(UNSCORED)
+        if not parts:
+            parts, weighting = [group], POOLED
+        counts = self.pooled(group, item)
+        if counts is None or not counts[beside:].any():
+            return None
+        levels = [scale.as_level(value) for value in scale.levels]
+        scored = [self.counts[(one.key, item)][beside:] for one in parts if (one.key, item) in self.counts]
+        weight = [self.weights.get(one.value.get(ROLE, ""), 0) for one in parts]
+        if len(scored) > 1 and sum(weight) > 0:
+            found = [stats.moments(one, levels) for one in scored]
+            usable = [(f, w) for f, w in zip(found, weight, strict=True) if f[0] > 1 and w > 0]
+            mean = self._weighted([(m, v / n, n - 1, n) for (n, m, v), _ in usable], [w for _, w in usable])
+            if mean.n and mean.low == mean.high:
+                mean = Estimate(mean.value, *stats.spread(self._draws(group, item), mean.value), mean.n)
+        else:
+            mean = stats.mean_level(counts[beside:], levels)
+        gated = self._gated(group, [item])
+        return Figures(
+            mean, stats.top_box(counts[beside:]), stats.agreement(counts[beside:]), gated,
+            weighting, _names(parts), 1, 1,
+        )  # fmt: skip
+
+    def _weighted(
+        self, found: Sequence[tuple[float, float, float, int]], weights: Sequence[float]
+    ) -> Estimate:
+        if not found:
+            return NOTHING
+        mean, variance, df = stats.weighted_mean(
+            [one[0] for one in found], [one[1] for one in found], [one[2] for one in found], weights
+        )
+        n = sum(one[3] for one in found)
+        return _within(stats.interval_of_mean(mean, math.sqrt(variance), df, n))
+
+    def _part(self, group: Group, part: Part) -> Figures | None:
+        weighting, parts = self.parts(group)
+        parts = self.weighty([one for one in parts if (one.key, part.kind, part.id) in self.estimates])
+        if not parts:
+            parts, weighting = (
+                [one for one in [group] if (one.key, part.kind, part.id) in self.estimates],
+                POOLED,
+            )
+        if not parts:
+            return None
+        found = [self.estimates[(one.key, part.kind, part.id)] for one in parts]
+        weight = [self.weights.get(one.value.get(ROLE, ""), 0) for one in parts]
+        if sum(weight) == 0 or len(parts) == 1:
+            weight = [1.0] * len(parts)
+        n, items, total, mean, se, df = zip(*found, strict=True)
+        if any(math.isnan(one) for one in se):
+            estimate = NOTHING
+        else:
+            estimate = self._weighted(
+                [(m, s**2, d, int(k)) for m, s, d, k in zip(mean, se, df, n, strict=True)], weight
+            )
+        beside = len(UNSCORED)
+        asked = [
+            item
+            for item in part.items
+            if (counts := self.pooled(group, item)) is not None and counts[beside:].any()
+        ]
+        if estimate.n and estimate.low == estimate.high:
+            # Everyone at one place: the moments say no variance, the counts' bootstrap says how sure that is.
+            draws = np.mean([self._draws(group, item) for item in asked], axis=0)
+            estimate = Estimate(estimate.value, *stats.spread(draws, estimate.value), estimate.n)
+        return Figures(
+            estimate, self._top(group, asked), self._agreement(group, asked), self._gated(group, asked),
+            weighting, _names(parts), int(min(items)), int(max(total)),
+        )  # fmt: skip
+
+    def _top(self, group: Group, items: Sequence[str]) -> Estimate:
+        """Return the mean top-box share of several items, as sure as if each respondent gave one answer."""
+        beside = len(UNSCORED)
+        found = [
+            stats.top_box(counts[beside:])
+            for item in items
+            if (counts := self.pooled(group, item)) is not None
+        ]
+        found = [one for one in found if one.n]
+        if not found:
+            return NOTHING
+        n = round(float(np.mean([one.n for one in found])))
+        value = float(np.mean([one.value for one in found]))
+        around = stats.share(min(n, round(value * n)), n)
+        return Estimate(value, min(around.low, value), max(around.high, value), n)
+
+    def _agreement(self, group: Group, items: Sequence[str]) -> Estimate:
+        """Return the mean of the items' agreements: how far people agree about each thing asked."""
+        beside = len(UNSCORED)
+        counts = [found[beside:] for item in items if (found := self.pooled(group, item)) is not None]
+        counts = [one for one in counts if one.any()]
+        if not counts:
+            return NOTHING
+        value = float(np.mean([stats.agreement_of(one[None, :])[0] for one in counts]))
+        draws = np.mean([stats.agreement_of(stats.draws_of(one)) for one in counts], axis=0)
+        return Estimate(value, *stats.spread(draws, value), min(int(one.sum()) for one in counts))
+
+    def _gated(self, group: Group, items: Sequence[str]) -> Estimate:
+        """Return the highest level that every item reaches, at half a level's tolerance."""
+        means = [self._mean(group, item) for item in items]
+        if not means or any(math.isnan(one) for one in means):
+            return NOTHING
+        value = float(gate(np.array(means)[None, :])[0])
+        draws = gate(np.column_stack([self._draws(group, item) for item in items]))
+        low, high = stats.spread(draws, value)
+        return Estimate(value, math.floor(low), math.ceil(high), 0)
+
+    def _mean(self, group: Group, item: str) -> float:
+        _, parts = self.made_of(group, item)
+        scale = self.instrument.scales[item]
+        levels = [scale.as_level(value) for value in scale.levels]
+        beside = len(UNSCORED)
+        means, weights = [], []
+        for one in parts or [group]:
+            counts = self.counts.get((one.key, item))
+            if counts is not None and counts[beside:].any():
+                means.append(stats.moments(counts[beside:], levels)[1])
+                weights.append(self.weights.get(one.value.get(ROLE, ""), 0))
+        if not means:
+            return math.nan
+        return float(np.average(means, weights=weights if sum(weights) > 0 else None))
+
+    def _draws(self, group: Group, item: str) -> Floats:
+        """Draw the item's mean level from its counts, put together like the mean itself."""
+        if (group.key, item) in self.drawn:
+            return self.drawn[(group.key, item)]
+        _, parts = self.made_of(group, item)
+        levels = np.array(
+            [self.instrument.scales[item].as_level(v) for v in self.instrument.scales[item].levels]
+        )
+        beside = len(UNSCORED)
+        found, weights = [], []
+        for one in parts or [group]:
+            counts = self.counts.get((one.key, item))
+            if counts is not None and counts[beside:].any():
+                draws = stats.draws_of(counts[beside:])
+                found.append(draws @ levels / draws.sum(axis=1))
+                weights.append(self.weights.get(one.value.get(ROLE, ""), 0))
+        out: Floats = np.average(found, axis=0, weights=weights if sum(weights) > 0 else None)
+        self.drawn[(group.key, item)] = out
+        return out
+
+
+@dataclass(frozen=True)
+class Figures:
+    mean: Estimate
+    top: Estimate
+    agreement: Estimate
+    gated: Estimate
+    weighting: str
+    parts: tuple[str, ...]
+    items: int
+    items_total: int
+
+
+def gate(means: Floats) -> Floats:
+    out: Floats = np.clip(np.floor(means.min(axis=1) + 0.5), 1, 5)
+    return out
+
+
+def _within(found: Estimate) -> Estimate:
+    return Estimate(found.value, max(1.0, found.low), min(5.0, found.high), found.n)
+
+
+def _names(parts: Iterable[Group]) -> tuple[str, ...]:
+    return tuple(one.value[ROLE] for one in parts if one.value.get(ROLE))
+
+
+def key_columns(dims: Sequence[str]) -> list[str]:
+    return [WAVE, "cut", *dims]
+
+
+def groups_of(released: Released, *, hidden: bool = True) -> Iterator[Group]:
+    dims = released.dims
+    for row in released.groups.itertuples(index=False, name=None):
+        group = Group(row[0], row[1], dict(zip(dims, row[2 : 2 + len(dims)], strict=True)), bool(row[-1]))
+        if hidden or not group.is_hidden:
+            yield group

@@ -1,0 +1,555 @@
+"""Survey exports → answers: one pass, everything read as text and converted by the mapping.
+
+Own scales are kept. What cannot be converted is rejected with row, column, reason, found and expected,
+and one rejected row is enough: nothing is written then.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import tempfile
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager, suppress
+from dataclasses import dataclass
+from datetime import date
+from itertools import repeat
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute
+import pyarrow.parquet
+
+from cxlib.conversion import EDGES, Convert, Field, Plan, Rejection, clean, plan, shown
+from cxlib.declarations import MappingSpec
+from cxlib.errors import ContractError, IngestError, Problem, nearest
+from cxlib.frames import BLANK, DATE, DONT_KNOW, NOT_APPLICABLE, RESPONDENT, ROLE, ItemScale
+from cxlib.sources import Batch, Source, SurveyFile, open_survey
+
+KEPT_PROBLEMS: Final = 10_000
+MOST_SEGMENT_VALUES: Final = 10_000
+SHOWN_CONVERSIONS: Final = 20
+ROWS_PER_GROUP: Final = 1 << 17
+DIGEST_BYTES: Final = 16
+
+
+@dataclass(frozen=True)
+class ItemCounts:
+    """How often an item was answered on its scale, left blank, not applicable, or not known."""
+
+    answered: int = 0
+    blank: int = 0
+    not_applicable: int = 0
+    dont_know: int = 0
+
+
+@dataclass(frozen=True)
+class Imported:
+    """What a survey file held, and how it was understood.
+
+    Attributes
+    ----------
+    rows : responses; empty rows of the file are not among them.
+    source : format, encoding and separator as used, and which of them were recognised.
+    columns_ignored : headers that the mapping does not read.
+    scales : the own scale of each mapped item, sorted by item.
+    items, roles, segments : counts of answers by item, of respondents by role and by segment value.
+    first_date, last_date : of the responses that bear one.
+    has_ids : whether pseudonyms stand for ids of the file, or for its rows.
+    notes : what was recognised or converted, a sentence each.
+    """
+
+    rows: int
+    source_name: str
+    source_sha256: str
+    source: Source
+    columns_ignored: tuple[str, ...]
+    scales: tuple[ItemScale, ...]
+    items: Mapping[str, ItemCounts]
+    roles: Mapping[str, int]
+    segments: Mapping[str, Mapping[str, int]]
+    first_date: date | None
+    last_date: date | None
+    has_ids: bool
+    notes: tuple[str, ...]
+
+
+def convert(
+    path: Path,
+    mapping: MappingSpec,
+    *,
+    scales: Mapping[str, ItemScale],
+    roles: Sequence[str],
+    segments: Sequence[str],
+    key: bytes,
+    out: Path | None,
+    progress: Callable[[int, int], None] | None = None,
+) -> Imported:
+    """Convert a survey file by its mapping, all or nothing, in one pass.
+
+    Memory is bounded but for 24 bytes a row, by which repeated ids are found.
+
+    Parameters
+    ----------
+    path
+        A CSV or Parquet file.
+    mapping
+        What its columns mean.
+    scales
+        Own scales of the items that the framework knows, by item id.
+    roles, segments
+        Role ids and segment ids of the engagement.
+    key
+        The engagement's secret, 16–64 bytes, which pseudonyms are keyed by.
+    out
+        Parquet file to write: respondent, role, the segments, date, then an int8 column an item,
+        sorted. The same input gives the same bytes. None: a dry run, nothing is written.
+    progress
+        Called now and then with the bytes done and the bytes in all.
+
+    Raises
+    ------
+    IngestError
+        If the mapping does not fit the engagement or the file, the file cannot be read, or any row
+        breaks the mapping; `problems` then holds every rejected cell (the first 10,000).
+    """
+    if not 16 <= len(key) <= 64:
+        raise ContractError(f"a key of {len(key)} bytes; expected 16–64")
+    planned = plan(mapping, scales, roles, segments)
+    with closing(open_survey(path, mapping.source, mapping.columns)) as survey:
+        reader = _Reader(survey, path.name, planned, key)
+        with _writer(out, planned.schema) as write:
+            for table in reader.tables():
+                if table is not None:
+                    write(table)
+                if progress is not None:
+                    progress(survey.done, survey.size)
+            reader.refuse_rejected()
+        if progress is not None:
+            progress(survey.size, survey.size)
+        return reader.imported()
+
+
+def pseudonym(key: bytes, respondent: str) -> str:
+    """Return the pseudonym of an id: keyed BLAKE2b, 32 hexadecimal digits."""
+    return _digester(key)(respondent.strip(EDGES).encode()).hex()
+
+
+def _digester(key: bytes) -> Callable[[bytes], bytes]:
+    keyed = hashlib.blake2b(key=key, digest_size=DIGEST_BYTES)
+
+    def digest(data: bytes) -> bytes:
+        one = keyed.copy()  # a third faster than keying each anew
+        one.update(data)
+        return one.digest()
+
+    return digest
+
+
+# ── Reading ─────────────────────────────────────────────────────────────────────────────────────
+
+
+def _positions(survey: SurveyFile, name: str, mapping: MappingSpec) -> tuple[dict[str, int], list[str]]:
+    """Find every column that the mapping reads: by its exact header, else by what is seen of it."""
+    problems, notes = [], []
+    found: dict[str, int] = {}
+    for wanted in dict.fromkeys(mapping.columns):
+        places = [i for i, header in enumerate(survey.header) if header == wanted]
+        if not places:
+            places = [i for i, header in enumerate(survey.header) if clean(header) == clean(wanted)]
+            if len(places) == 1:
+                notes.append(f"column {shown(survey.header[places[0]])} read as {shown(wanted)}")
+        where = f"column {shown(wanted)}"
+        if not places:
+            problems.append(Problem(where, f"not in the file{nearest(wanted, survey.header)}", column=wanted))
+        elif len(places) > 1:
+            columns = " and ".join(str(i + 1) for i in places)
+            problems.append(
+                Problem(where, "its header stands twice", f"columns {columns}", "one", column=wanted)
+            )
+        else:
+            found[wanted] = places[0]
+    if problems:
+        headers = ", ".join(shown(header) for header in survey.header[:6])
+        more = f" and {len(survey.header) - 6} more" if len(survey.header) > 6 else ""
+        written = "; ".join(survey.source.notes)
+        raise IngestError(
+            f"{name} does not have the columns that mapping {mapping.mapping} reads",
+            problems=problems,
+            fix=f"Correct the mapping or the export. Read as {written}; the header: {headers}{more}.",
+        )
+    return found, notes
+
+
+def _named(header: str, positions: Mapping[str, int]) -> str:
+    """Name a column in a message: by its header, if that can be shown."""
+    if not header:
+        return f"{positions[header] + 1} (no header)"
+    return header if header.isprintable() and len(header) <= 60 else shown(header)
+
+
+class _Rejected:
+    """The rejected cells of a file: all counted, the first of them kept."""
+
+    def __init__(self) -> None:
+        self.cells = 0
+        self._kept: list[tuple[int, int, Problem]] = []
+        self._rows: list[np.ndarray] = []
+
+    def add(
+        self, rows: np.ndarray, place: int, column: str | None, cells: Iterable[tuple[str, str, str]]
+    ) -> None:
+        """Add a cell in each of `rows`: of a column, with reason, found and expected."""
+        self.cells += len(rows)
+        self._rows.append(np.unique(rows))
+        kept = rows[: KEPT_PROBLEMS - len(self._kept)].tolist()
+        for row, (reason, found, expected) in zip(kept, cells, strict=False):
+            where = f"row {row}" if column is None else f"row {row}, column {column}"
+            self._kept.append((row, place, Problem(where, reason, found, expected, row=row, column=column)))
+
+    @property
+    def rows(self) -> int:
+        return len(np.unique(np.concatenate(self._rows))) if self._rows else 0
+
+    @property
+    def problems(self) -> list[Problem]:
+        return [problem for *_, problem in sorted(self._kept, key=lambda one: one[:2])]
+
+
+class _Column:
+    """A column of the file on its way into a column of the output, and what was seen in it."""
+
+    def __init__(self, target: Field, convert: Convert, place: int, header: str) -> None:
+        self.target = target
+        self.place = place
+        self.header = header
+        self.seen: Counter[Any] = Counter()
+        self.changed: Counter[tuple[str, Any]] = Counter()
+        self._convert = convert
+        self._known: dict[str, Any] = {}
+
+    def _meaning(self, text: str) -> Any:
+        if text not in self._known:
+            if len(self._known) > 100_000:
+                self._known.clear()
+            self._known[text] = self._convert(text)
+        return self._known[text]
+
+    def take(self, array: pa.DictionaryArray, rows: np.ndarray, rejected: _Rejected) -> pa.Array:
+        texts = array.dictionary.to_pylist()
+        meanings = [self._meaning(text) for text in texts]
+        places = array.indices.to_numpy()
+        is_rejected = np.array([isinstance(meaning, Rejection) for meaning in meanings], bool)
+        if is_rejected.any():
+            at = np.flatnonzero(is_rejected[places])
+            cells = (meanings[place].of(texts[place]) for place in places[at].tolist())
+            rejected.add(rows[at], self.place, self.header, cells)
+            meanings = [None if isinstance(meaning, Rejection) else meaning for meaning in meanings]
+        times = np.bincount(places, minlength=len(texts)).tolist()
+        for text, meaning, count in zip(texts, meanings, times, strict=True):
+            self.seen[meaning] += count
+            if (
+                text
+                and text != str(meaning)
+                and (len(self.changed) < 1000 or (text, meaning) in self.changed)
+            ):
+                self.changed[text, meaning] += count
+        stored = [None if meaning == BLANK else meaning for meaning in meanings]
+        return pa.array(stored, self.target.type).take(array.indices)
+
+
+class _Occurrences:
+    """Counts how often a 64-bit hash came before, at 8 bytes a row: sorted runs, merged as they grow."""
+
+    def __init__(self) -> None:
+        self._runs: list[np.ndarray] = []
+
+    def count(self, hashes: np.ndarray) -> np.ndarray:
+        order = np.argsort(hashes, kind="stable")
+        ranked = hashes[order]
+        before = np.arange(len(ranked)) - np.searchsorted(ranked, ranked)
+        for run in self._runs:
+            before += np.searchsorted(run, ranked, side="right") - np.searchsorted(run, ranked)
+        self._runs.append(ranked)
+        while len(self._runs) > 1 and len(self._runs[-1]) * 2 > len(self._runs[-2]):
+            last = self._runs.pop()
+            self._runs[-1] = np.sort(np.concatenate((self._runs[-1], last)), kind="stable")
+        out = np.empty(len(hashes), np.int64)
+        out[order] = before
+        return out
+
+
+class _Respondents:
+    """Pseudonyms for the ids of a file, or for its rows where it has none."""
+
+    def __init__(self, key: bytes, header: str | None, place: int) -> None:
+        self._digest = _digester(key)
+        self._header = header
+        self._place = place
+        self._occurrences = _Occurrences()
+        self._digests: list[np.ndarray] = []
+        self._rows: list[np.ndarray] = []
+
+    def from_ids(self, ids: pa.Array, rows: np.ndarray, rejected: _Rejected) -> pa.Array:
+        trimmed = pa.compute.utf8_trim(ids, characters=EDGES)
+        digests = b"".join(map(self._digest, trimmed.cast(pa.binary()).to_pylist()))
+        is_blank = pa.compute.equal(trimmed, "").to_numpy(zero_copy_only=False)
+        if is_blank.any():
+            cells = repeat(("no id", "", "an id in every row"))
+            rejected.add(rows[is_blank], self._place, self._header, cells)
+        self._digests.append(np.frombuffer(digests, "<u8").reshape(-1, 2)[~is_blank])
+        self._rows.append(rows[~is_blank])
+        return _hexadecimal(digests)
+
+    def from_rows(self, columns: Sequence[pa.Array]) -> pa.Array:
+        # NUL cannot stand in a text, so that no two different rows join to the same one.
+        joined = pa.compute.binary_join_element_wise(*(column.cast(pa.string()) for column in columns), "\0")
+        digests = list(map(self._digest, joined.cast(pa.binary()).to_pylist()))
+        before = self._occurrences.count(np.frombuffer(b"".join(digests), "<u8")[::2])
+        for place in np.flatnonzero(before).tolist():
+            digests[place] = self._digest(digests[place] + int(before[place]).to_bytes(8, "little"))
+        return _hexadecimal(b"".join(digests))
+
+    def reject_repeated(self, rejected: _Rejected) -> None:
+        """Reject every row of an id that stands twice: nobody can say which of them is right."""
+        if not self._digests:
+            return
+        digests, rows = np.concatenate(self._digests), np.concatenate(self._rows)
+        order = np.argsort(digests[:, 0], kind="stable")
+        digests, rows = digests[order], rows[order]
+        is_same = (digests[1:] == digests[:-1]).all(axis=1)
+        follows, precedes = np.append(False, is_same), np.append(is_same, False)
+        first = np.maximum.accumulate(np.where(follows, 0, np.arange(len(rows))))
+        other = np.where(follows, rows[first], np.append(rows[1:], 0))
+        repeated = np.flatnonzero(follows | precedes)
+        repeated = repeated[np.argsort(rows[repeated])]
+        cells = ((f"the same id as row {row}", "", "each id once") for row in other[repeated].tolist())
+        if len(repeated):
+            rejected.add(rows[repeated], self._place, self._header, cells)
+
+
+def _hexadecimal(digests: bytes) -> pa.Array:
+    """Lay out hexadecimal digests as an Arrow array at once: a Python string each would cost more."""
+    count = len(digests) // DIGEST_BYTES
+    offsets = np.arange(count + 1, dtype=np.int32) * (2 * DIGEST_BYTES)
+    return pa.StringArray.from_buffers(count, pa.py_buffer(offsets), pa.py_buffer(digests.hex().encode()))
+
+
+class _Reader:
+    """Reads one survey file by a plan; what it saw is told by :meth:`imported` afterwards."""
+
+    def __init__(self, survey: SurveyFile, name: str, plan: Plan, key: bytes) -> None:
+        self._survey, self._name, self._plan = survey, name, plan
+        positions, self._notes = _positions(survey, name, plan.mapping)
+        self._columns = {
+            one.name: _Column(one, one.convert, positions[one.header], _named(one.header, positions))
+            for one in plan.fields
+            if one.header is not None and one.convert is not None
+        }
+        header = plan.mapping.id
+        self._id = None if header is None else positions[header]
+        named = None if header is None else _named(header, positions)
+        self._respondents = _Respondents(key, named, self._id or 0)
+        self._rejected = _Rejected()
+        read = set(positions.values())
+        self._ignored = [one for place, one in enumerate(survey.header) if place not in read]
+        self._rows = self._misfits = self._empty = 0
+        self._empty_rows: list[int] = []
+
+    def tables(self) -> Iterator[pa.Table | None]:
+        """Convert batch by batch; from the first rejected row on there is nothing to keep: None."""
+        coded = {column.place for column in self._columns.values()} - {self._id}
+        read = coded | {self._id} if self._id is not None else {*coded, *self._survey.readable}
+        for batch in self._survey.batches(read, coded):
+            if batch.misfits:
+                self._misfits += len(batch.misfits)
+                rows = np.array([row for row, _ in batch.misfits])
+                self._rejected.add(rows, -1, None, (self._misfit(fields) for _, fields in batch.misfits))
+            batch = self._without_empty_rows(batch)
+            self._rows += len(batch.rows)
+            table = self._table(batch)
+            yield None if self._rejected.cells else table
+
+    def _misfit(self, fields: int) -> tuple[str, str, str]:
+        expected = len(self._survey.header)
+        reason = "too many fields" if fields > expected else "too few fields"
+        return reason, str(fields), f"{expected}, as in the header"
+
+    def _table(self, batch: Batch) -> pa.Table:
+        if self._id is None:
+            respondents = self._respondents.from_rows([batch.columns[i] for i in sorted(batch.columns)])
+        else:
+            respondents = self._respondents.from_ids(batch.columns[self._id], batch.rows, self._rejected)
+        arrays = [respondents]
+        for one in self._plan.fields:
+            column = self._columns.get(one.name)
+            if column is None:
+                arrays.append(pa.repeat(pa.scalar(one.value, one.type), len(batch.rows)))
+            else:
+                array = batch.columns[column.place]
+                if not pa.types.is_dictionary(array.type):
+                    array = array.dictionary_encode()
+                arrays.append(column.take(array, batch.rows, self._rejected))
+                if len(column.seen) > MOST_SEGMENT_VALUES and one.name in self._plan.segments:
+                    raise IngestError(
+                        f"{self._name} column {column.header}: segment {one.name} has more than "
+                        f"{MOST_SEGMENT_VALUES:,} different values",
+                        fix="Map a column that groups people.",
+                    )
+        return pa.Table.from_arrays(arrays, schema=self._plan.schema)
+
+    def _without_empty_rows(self, batch: Batch) -> Batch:
+        """Leave out rows with nothing in any column that is read, such as blank lines at the end."""
+        is_empty = np.ones(len(batch.rows), bool)
+        for array in batch.columns.values():
+            if not is_empty.any():
+                return batch
+            if pa.types.is_dictionary(array.type):
+                blanks = [i for i, text in enumerate(array.dictionary.to_pylist()) if not text.strip(EDGES)]
+                is_empty &= np.isin(array.indices.to_numpy(), blanks)
+            else:
+                trimmed = pa.compute.utf8_trim(array, characters=EDGES)
+                is_empty &= pa.compute.equal(trimmed, "").to_numpy(zero_copy_only=False)
+        if not is_empty.any():
+            return batch
+        self._empty += int(is_empty.sum())
+        self._empty_rows += batch.rows[is_empty].tolist()[: 5 - len(self._empty_rows)]
+        kept = pa.array(~is_empty)
+        return Batch({i: array.filter(kept) for i, array in batch.columns.items()}, batch.rows[~is_empty])
+
+    def refuse_rejected(self) -> None:
+        """Raise if there was nothing, or anything that breaks the mapping."""
+        self._respondents.reject_repeated(self._rejected)
+        total = self._rows + self._misfits
+        if not total:
+            raise IngestError(
+                f"{self._name} holds 0 responses: nothing below its header", fix="Export it again."
+            )
+        rejected = self._rejected
+        if not rejected.cells:
+            return
+        problems = rejected.problems
+        kept = (
+            f"The first {len(problems):,} of {rejected.cells:,} cells"
+            if rejected.cells > len(problems)
+            else "All cells"
+        )
+        raise IngestError(
+            f"{rejected.rows:,} of {total:,} row{'s' * (total != 1)} in {self._name} "
+            f"break{'s' * (rejected.rows == 1)} mapping {self._plan.mapping.mapping}",
+            problems=problems,
+            fix=f"Nothing was imported. Fix the export or the mapping. {kept}: error.problems",
+        )
+
+    def imported(self) -> Imported:
+        columns = self._columns
+        items = {scale.item: self._item_counts(columns[scale.item].seen) for scale in self._plan.scales}
+        dates = [one for one in columns[DATE].seen if one is not None] if DATE in columns else []
+        counts = {
+            one.name: self._value_counts(one) for one in self._plan.fields if pa.types.is_string(one.type)
+        }
+        return Imported(
+            rows=self._rows,
+            source_name=self._name,
+            source_sha256=self._survey.sha256,
+            source=self._survey.source,
+            columns_ignored=tuple(self._ignored),
+            scales=self._plan.scales,
+            items=items,
+            roles=counts[ROLE],
+            segments={name: counts[name] for name in self._plan.segments},
+            first_date=min(dates, default=None),
+            last_date=max(dates, default=None),
+            has_ids=self._id is not None,
+            notes=(*self._survey.source.notes, *self._notes, *self._conversion_notes()),
+        )
+
+    @staticmethod
+    def _item_counts(seen: Mapping[int, int]) -> ItemCounts:
+        blank, not_applicable, dont_know = (seen.get(code, 0) for code in (BLANK, NOT_APPLICABLE, DONT_KNOW))
+        answered = sum(seen.values()) - blank - not_applicable - dont_know
+        return ItemCounts(answered, blank, not_applicable, dont_know)
+
+    def _value_counts(self, one: Field) -> Mapping[str, int]:
+        column = self._columns.get(one.name)
+        counts = {one.value: self._rows} if column is None else column.seen
+        return {value: counts[value] for value in sorted(counts) if counts[value]}
+
+    def _conversion_notes(self) -> Iterator[str]:
+        if self._empty:
+            more = " …" if self._empty > len(self._empty_rows) else ""
+            plural = "s" * (self._empty != 1)
+            first = ", ".join(map(str, self._empty_rows))
+            yield f"{self._empty:,} empty row{plural} left out: row{plural} {first}{more}"
+        if self._id is None:
+            yield "no id column: pseudonyms stand for rows of the file"
+        names = {BLANK: "blank", NOT_APPLICABLE: "not applicable", DONT_KNOW: "don't know"}
+        changed: Counter[tuple[str, str]] = Counter()
+        for column in self._columns.values():
+            if column.target.name == DATE:
+                continue
+            for (text, meaning), times in column.changed.items():
+                changed[text, names.get(meaning, str(meaning))] += times
+        for (text, meaning), times in sorted(changed.items(), key=lambda one: (-one[1], one[0]))[
+            :SHOWN_CONVERSIONS
+        ]:
+            yield f"{shown(text)} read as {meaning}, {times:,} time{'s' * (times != 1)}"
+        if len(changed) > SHOWN_CONVERSIONS:
+            yield f"{len(changed) - SHOWN_CONVERSIONS:,} more texts converted"
+
+
+# ── Writing ─────────────────────────────────────────────────────────────────────────────────────
+
+
+@contextmanager
+def _writer(out: Path | None, schema: pa.Schema) -> Iterator[Callable[[pa.Table], None]]:
+    """Open a Parquet file that appears whole or not at all.
+
+    Its row groups do not depend on the batches, so that the same answers give the same bytes.
+    """
+    if out is None:
+        yield lambda table: None
+        return
+    waiting: list[pa.Table] = []
+    descriptor, name = tempfile.mkstemp(prefix=f".{out.name}.", suffix=".partial", dir=out.parent)
+    temporary = Path(name)
+    try:
+        with os.fdopen(descriptor, "wb") as handle:
+            with pa.parquet.ParquetWriter(
+                handle,
+                schema,
+                compression={one: "zstd" if one == RESPONDENT else "none" for one in schema.names},
+                use_dictionary=[one for one in schema.names if one != RESPONDENT],
+                write_statistics=False,
+            ) as file:
+
+                def write(table: pa.Table) -> None:
+                    waiting.append(table)
+                    while sum(one.num_rows for one in waiting) >= ROWS_PER_GROUP:
+                        together = pa.concat_tables(waiting)
+                        file.write_table(together.slice(0, ROWS_PER_GROUP), row_group_size=ROWS_PER_GROUP)
+                        waiting[:] = [together.slice(ROWS_PER_GROUP)]
+
+                yield write
+                rest = pa.concat_tables(waiting) if waiting else schema.empty_table()
+                if rest.num_rows:
+                    file.write_table(rest, row_group_size=ROWS_PER_GROUP)
+            handle.flush()
+            os.fsync(handle.fileno())
+        temporary.replace(out)
+        _sync_folder(out.parent)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make a new name in a folder survive a power loss, where the system can."""
+    with suppress(OSError):
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)

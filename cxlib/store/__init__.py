@@ -1,0 +1,442 @@
+"""The store: engagements, waves, imports and their respondents, on SQLite or PostgreSQL.
+
+    with Store.open(read_settings()) as store:
+        store.engagement("acme").spec.roles
+
+The only SQL of the suite lives in this package. A verb that returns has written to disk; a verb that
+raises has changed nothing. Every failure is a :class:`~cxlib.errors.StoreError` that says the next move.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from cxlib.declarations import AssumptionSpec, EngagementSpec, TargetSpec, WaveSpec
+from cxlib.errors import ConflictError, ContractError, CxError, Problem, StoreError
+from cxlib.settings import Settings
+from cxlib.store import batches as _batches
+from cxlib.store import engagements as _engagements
+from cxlib.store.connect import WAIT_SECONDS, Database, has_wal_reset_bug, sqlite_version
+from cxlib.store.files import LocalFolder, sha256_of
+from cxlib.store.records import BatchRecord, EngagementRecord, EngagementSummary
+from cxlib.store.schema import ACTIVE
+
+__all__ = [
+    "BatchRecord",
+    "EngagementRecord",
+    "EngagementSummary",
+    "Store",
+    "has_wal_reset_bug",
+    "sqlite_version",
+]
+
+# A file that a running import still writes is younger than this.
+SETTLED_SECONDS = 3600.0
+
+
+class Store:
+    """A handle on the store; open it with :meth:`Store.open`, close it or use it with `with`."""
+
+    def __init__(self, database: Database, local: LocalFolder) -> None:
+        self._database = database
+        self._local = local
+
+    @classmethod
+    def open(cls, settings: Settings, *, wait_seconds: float = WAIT_SECONDS) -> Self:
+        """Open the store, making its folders and tables where they are missing or older.
+
+        Parameters
+        ----------
+        settings
+            Where the store is.
+        wait_seconds
+            How long a write waits for another process before it is refused.
+
+        Raises
+        ------
+        StoreError
+            If the folder cannot be written, or the database is damaged, no store, or newer than this.
+        """
+        local = LocalFolder(settings.local)
+        database = Database(settings.database_url, wait_seconds=wait_seconds)
+        local.create()
+        try:
+            database.migrate()
+        except BaseException:
+            database.close()
+            raise
+        return cls(database, local)
+
+    def close(self) -> None:
+        """Close every connection."""
+        self._database.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"<Store {self._database.name}>"
+
+    # ── Engagements ─────────────────────────────────────────────────────────────────────────────
+
+    def add_engagement(
+        self,
+        spec: EngagementSpec,
+        *,
+        framework_id: str,
+        framework_version: str,
+        framework_document: str,
+    ) -> None:
+        """Create an engagement, its waves, targets, assumptions and pseudonym key.
+
+        Parameters
+        ----------
+        spec
+            The declaration; roles, segments, thresholds and release plan are fixed from now on.
+        framework_id, framework_version
+            What the framework calls itself.
+        framework_document
+            The exact text of its YAML file; its SHA-256 is the framework's digest.
+
+        Raises
+        ------
+        ConflictError
+            If the name is taken, or this framework version is in the store with another text.
+        """
+        with self._database.write() as connection:
+            digest = _engagements.insert_framework(
+                connection, id=framework_id, version=framework_version, document=framework_document
+            )
+            _engagements.insert_engagement(connection, spec, digest)
+            # Before the commit: an engagement never exists without its key.
+            self._local.make_key(spec.engagement)
+
+    def engagements(self) -> list[EngagementSummary]:
+        """List the engagements by name."""
+        with self._database.read() as connection:
+            return _engagements.select_engagements(connection)
+
+    def engagement(self, slug: str) -> EngagementRecord:
+        """Return an engagement with its declaration and framework.
+
+        Raises
+        ------
+        NotFoundError
+            With the nearest name that exists.
+        """
+        with self._database.read() as connection:
+            return _engagements.select_engagement(connection, slug)
+
+    def pseudonym_key(self, slug: str) -> bytes:
+        """Return the 32 secret bytes that turn an engagement's ids into pseudonyms.
+
+        They lie in `data/local/keys/`, not in the database: who gets hold of one alone cannot guess ids.
+
+        Raises
+        ------
+        StoreError
+            If the key is missing, saying what to restore.
+        """
+        with self._database.read() as connection:
+            _engagements.require_engagement(connection, slug)
+        return self._local.read_key(slug)
+
+    def add_wave(self, slug: str, spec: WaveSpec) -> None:
+        """Add a round of assessment after the others.
+
+        Raises
+        ------
+        ConflictError
+            If the engagement has a wave of this id.
+        """
+        with self._database.write() as connection:
+            _engagements.require_engagement(connection, slug)
+            _engagements.insert_wave(connection, slug, spec)
+
+    def waves(self, slug: str) -> list[WaveSpec]:
+        """List the waves in the order in which they were added."""
+        with self._database.read() as connection:
+            _engagements.require_engagement(connection, slug)
+            return _engagements.select_waves(connection, slug)
+
+    def set_target(self, slug: str, id: str, level: float, because: str = "") -> None:
+        """Set the level [1–5] that a step or item is to reach, over the one set before.
+
+        Raises
+        ------
+        StoreError
+            If the level is not on 1–5, or the id is not written like s3.i04.
+        """
+        spec = _engagements.checked_target(id, level, because)
+        with self._database.write() as connection:
+            _engagements.require_engagement(connection, slug)
+            _engagements.write_target(connection, slug, id, spec)
+
+    def targets(self, slug: str) -> dict[str, TargetSpec]:
+        """Return the targets by step or item id."""
+        with self._database.read() as connection:
+            _engagements.require_engagement(connection, slug)
+            return _engagements.select_targets(connection, slug)
+
+    def set_assumption(self, slug: str, id: str, spec: AssumptionSpec) -> None:
+        """Set a dated value; values of other dates stay, and the newest date counts.
+
+        Raises
+        ------
+        StoreError
+            If the id is not written like churn_rate.
+        """
+        spec = _engagements.checked_assumption(id, spec)
+        with self._database.write() as connection:
+            _engagements.require_engagement(connection, slug)
+            _engagements.write_assumption(connection, slug, id, spec)
+
+    def assumptions(self, slug: str) -> dict[str, AssumptionSpec]:
+        """Return each assumption's newest value."""
+        with self._database.read() as connection:
+            _engagements.require_engagement(connection, slug)
+            return _engagements.select_assumptions(connection, slug)
+
+    # ── Import batches ──────────────────────────────────────────────────────────────────────────
+
+    def staging(self) -> Path:
+        """Return the folder where an import writes its Parquet file before `add_batch` takes it in."""
+        self._local.create()
+        return self._local.staging
+
+    def add_batch(
+        self,
+        slug: str,
+        wave: str,
+        *,
+        parquet: Path,
+        source_name: str,
+        source_sha256: str,
+        mapping_document: str,
+        declared: Mapping[str, Any],
+    ) -> BatchRecord:
+        """Take in a finished import: its Parquet file, its row and its respondents, all or nothing.
+
+        Parameters
+        ----------
+        parquet
+            A closed file in `staging()` with a text column `respondent`, one row a respondent. It is
+            moved into the store; after a refusal it lies where it was.
+        source_name, source_sha256
+            Name and digest of the file that was imported.
+        mapping_document
+            The exact text of the mapping file.
+        declared
+            Items and constructs that the mapping declares, as JSON can hold them.
+
+        Raises
+        ------
+        ConflictError
+            If this file is in the wave already, or a respondent is: it names the other import.
+        ContractError
+            If the Parquet file is not what it should be.
+        """
+        parquet = Path(parquet)
+        if parquet.parent.resolve() != self._local.staging.resolve():
+            raise ContractError(f"{parquet} is not in the staging folder", fix="Write it to store.staging().")
+        _engagements.storable(mapping_document, "the mapping")
+        pseudonyms = _batches.Pseudonyms(parquet)
+        try:
+            return self._take_in(
+                slug,
+                wave,
+                parquet,
+                pseudonyms,
+                {
+                    "source_name": _legible(source_name),
+                    "source_sha256": source_sha256,
+                    "mapping_digest": hashlib.sha256(mapping_document.encode()).hexdigest(),
+                    "mapping_document": mapping_document,
+                    "declared": _as_json(declared),
+                    "rows": pseudonyms.rows,
+                    "parquet_sha256": sha256_of(parquet),
+                },
+            )
+        finally:
+            pseudonyms.close()
+
+    def _take_in(
+        self, slug: str, wave: str, parquet: Path, pseudonyms: _batches.Pseudonyms, values: dict[str, Any]
+    ) -> BatchRecord:
+        moment = _engagements.now()
+        batch_id = _batches.new_batch_id(moment)
+        relative = self._local.relative_batch_path(slug, batch_id)
+        is_moving = False
+        wave_key = 0
+        try:
+            with self._database.write() as connection:
+                wave_key = _engagements.require_wave(connection, slug, wave)
+                same = _batches.select_same(
+                    connection, wave_key, values["source_sha256"], values["mapping_digest"]
+                )
+                if same is not None:
+                    raise ConflictError(
+                        f"{values['source_name']} is in wave {wave} of {slug} already, as batch {same.id}",
+                        fix="Nothing needs to be done; undo that batch first if it is to be read again.",
+                    )
+                values |= {
+                    "id": batch_id,
+                    "wave": wave_key,
+                    "state": ACTIVE,
+                    "framework": _engagements.require_engagement(connection, slug),
+                    "path": relative,
+                    "created_at": moment,
+                }
+                _batches.insert_batch(connection, values, pseudonyms)
+                # The file first, then the commit: a crash between them leaves an orphan, never a hole.
+                is_moving = True
+                self._local.take_in(parquet, relative)
+                return _batches.select_batch(connection, batch_id)
+        except _batches.AlreadyAnsweredError:
+            with self._database.read() as connection:
+                conflict = _batches.explain_conflict(connection, slug, wave, wave_key, pseudonyms)
+            raise conflict from None
+        except BaseException:
+            if is_moving and not self._may_know(batch_id):
+                self._local.put_back(relative, parquet)
+            raise
+
+    def foresee(self, slug: str, wave: str, parquet: Path) -> None:
+        """Raise what `add_batch` would raise because of the respondents in a finished file.
+
+        Raises
+        ------
+        ConflictError
+            If one of them is in the wave already, or twice in the file.
+        """
+        pseudonyms = _batches.Pseudonyms(Path(parquet))
+        try:
+            with self._database.read() as connection:
+                key = _engagements.require_wave(connection, slug, wave)
+                conflict = _batches.find_conflict(connection, slug, wave, key, pseudonyms)
+        finally:
+            pseudonyms.close()
+        if conflict is not None:
+            raise conflict
+
+    def _may_know(self, batch_id: str) -> bool:
+        """Tell whether a batch may have been committed, although its commit ended in an exception."""
+        try:
+            with self._database.read() as connection:
+                return _batches.is_known(connection, batch_id)
+        except CxError:
+            # Unknown: then its file stays where the row, if there is one, looks for it.
+            return True
+
+    def find_batch(self, slug: str, wave: str, source_sha256: str, mapping_digest: str) -> BatchRecord | None:
+        """Find the active batch of the same source file and mapping, so that nothing goes in twice."""
+        with self._database.read() as connection:
+            key = _engagements.require_wave(connection, slug, wave)
+            return _batches.select_same(connection, key, source_sha256, mapping_digest)
+
+    def batches(self, slug: str, wave: str | None = None, *, undone: bool = False) -> list[BatchRecord]:
+        """List the active batches in the order in which they came in; with `undone`, those as well."""
+        with self._database.read() as connection:
+            if wave is None:
+                _engagements.require_engagement(connection, slug)
+                key = None
+            else:
+                key = _engagements.require_wave(connection, slug, wave)
+            state = None if undone else ACTIVE
+            return _batches.select_batches(connection, slug, wave_key=key, state=state)
+
+    def undo_batch(self, slug: str, batch_id: str | None = None) -> BatchRecord:
+        """Undo an import, by default the latest: its respondents may answer again, its answers are gone.
+
+        Raises
+        ------
+        NotFoundError
+            If there is no such batch, or it was undone already.
+        """
+        with self._database.write() as connection:
+            _engagements.require_engagement(connection, slug)
+            record = _batches.mark_undone(connection, slug, batch_id)
+        # After the commit: a crash in between leaves an orphan, never a row without its file.
+        self._local.remove(record.path)
+        return record
+
+    def batch_path(self, record: BatchRecord) -> Path:
+        """Return where the Parquet file of a batch is on this machine."""
+        return self._local.root / record.path
+
+    # ── Care ────────────────────────────────────────────────────────────────────────────────────
+
+    def orphans(self, *, older_than_seconds: float = SETTLED_SECONDS) -> list[Path]:
+        """List files that no row needs: left by a crash, or staged and forgotten.
+
+        Younger ones are left out, since an import that is running may be writing them.
+        """
+        with self._database.read() as connection:
+            referenced = set(_batches.select_active_paths(connection))
+        return self._local.loose(referenced, older_than_seconds=older_than_seconds)
+
+    def sweep(self, *, older_than_seconds: float = SETTLED_SECONDS) -> list[Path]:
+        """Remove the orphans and return them."""
+        with self._database.write() as connection:
+            # Within a write's turn, so that no import stands between its file and its commit.
+            referenced = set(_batches.select_active_paths(connection))
+            found = self._local.loose(referenced, older_than_seconds=older_than_seconds)
+            for path in found:
+                self._local.remove(path.relative_to(self._local.root).as_posix())
+        return [path for path in found if not path.exists()]
+
+    def check(self) -> list[Problem]:
+        """Look for damage: the database's own check, missing or changed files, missing keys.
+
+        Returns
+        -------
+        One problem a finding; empty if all is well. Reads every batch file from end to end.
+        """
+        try:
+            with self._database.read() as connection:
+                problems = self._database.check(connection)
+                files = _batches.select_active_paths(connection)
+                miscounted = _batches.select_miscounted(connection)
+                slugs = [one.slug for one in _engagements.select_engagements(connection)]
+        except StoreError as error:
+            # Damage can be such that the database cannot even look for it.
+            return [Problem("database", error.headline, expected="a database that can be read")]
+        for relative, digest in files.items():
+            path = self._local.root / relative
+            if not path.is_file():
+                problems.append(Problem(f"file {relative}", "missing; restore it from a backup"))
+            elif (found := sha256_of(path)) != digest:
+                reason = "changed since it was imported; restore it from a backup"
+                problems.append(
+                    Problem(f"file {relative}", reason, f"SHA-256 {found[:12]}…", f"{digest[:12]}…")
+                )
+        for relative, rows, respondents in miscounted:
+            reason = "rows and respondents differ in number"
+            problems.append(Problem(f"batch {relative}", reason, f"{respondents:,} respondents", f"{rows:,}"))
+        for slug in slugs:
+            if not self._local.key_path(slug).is_file():
+                problems.append(Problem(f"file keys/{slug}.key", "missing; restore it from a backup"))
+        return problems
+
+
+def _legible(name: str) -> str:
+    """Replace what no database or terminal can show in a file's name; it is only ever shown."""
+    return "".join(char if char.isprintable() else "�" for char in name)[:1000] or "unnamed"
+
+
+def _as_json(declared: Mapping[str, Any]) -> Any:
+    """Return what JSON makes of `declared`, so that it reads back as it was given."""
+    try:
+        return json.loads(json.dumps(declared, allow_nan=False))
+    except (TypeError, ValueError) as error:
+        raise ContractError(f"`declared` cannot be written as JSON: {error}") from None

@@ -1,0 +1,80 @@
+"""What the store answers with: frozen values, nothing that is still connected to a database."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from cxlib.declarations import EngagementSpec
+from cxlib.store.schema import ACTIVE
+
+
+@dataclass(frozen=True)
+class EngagementSummary:
+    """One line of the list of engagements."""
+
+    slug: str
+    name: str
+    framework_id: str
+    framework_version: str
+    waves: tuple[str, ...]
+    created_at: datetime
+
+
+@dataclass(frozen=True)
+class EngagementRecord:
+    """An engagement as the store knows it.
+
+    Attributes
+    ----------
+    spec : the declaration rebuilt from the rows; its `release` is the plan that was fixed at creation,
+        written out, and its targets and assumptions are the current ones.
+    framework_document : the exact text of the framework's YAML file.
+    framework_digest : SHA-256 of that text.
+    created_at : in UTC.
+    """
+
+    spec: EngagementSpec
+    framework_id: str
+    framework_version: str
+    framework_digest: str
+    framework_document: str = field(repr=False)
+    created_at: datetime
+
+    @property
+    def slug(self) -> str:
+        return self.spec.engagement
+
+
+@dataclass(frozen=True)
+class BatchRecord:
+    """One import: a source file, the mapping that read it, and the Parquet file that holds its answers.
+
+    Attributes
+    ----------
+    path : of the Parquet file, relative to the local folder; see `Store.batch_path`.
+    declared : items and constructs that the mapping declares beside the framework's.
+    created_at, undone_at : in UTC.
+    """
+
+    id: str
+    engagement: str
+    wave: str
+    state: str
+    source_name: str
+    source_sha256: str
+    mapping_digest: str
+    mapping_document: str = field(repr=False)
+    declared: Mapping[str, Any] = field(repr=False)
+    framework_digest: str
+    rows: int
+    path: str
+    parquet_sha256: str
+    created_at: datetime
+    undone_at: datetime | None
+
+    @property
+    def is_active(self) -> bool:
+        return self.state == ACTIVE

@@ -1,0 +1,196 @@
+"""The tables of the store, as SQLAlchemy Core sees them.
+
+`migrations/` is what builds them; a test holds that both agree. Nothing outside `cxlib.store` reads
+this module. Times are UTC, dates are ISO text exactly as they were declared, and what orders events
+is a sequence (`key`), never a clock.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    CheckConstraint,
+    Column,
+    DateTime,
+    Dialect,
+    Float,
+    ForeignKey,
+    ForeignKeyConstraint,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+    TypeDecorator,
+    UniqueConstraint,
+    text,
+)
+
+ACTIVE = "active"
+UNDONE = "undone"
+
+VERSION_TABLE = "cx_version"
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """A moment, written and read in UTC whatever the database thinks of time zones."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> Any:
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError("a time without its zone")
+        return value.astimezone(UTC)
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        # SQLite forgets the zone; PostgreSQL answers in the session's.
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+framework = Table(
+    "framework",
+    metadata,
+    Column("digest", String(64), primary_key=True),
+    Column("id", Text, nullable=False),
+    Column("version", Text, nullable=False),
+    Column("document", Text, nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    # A used version is immutable: the same name and number can never mean another document.
+    UniqueConstraint("id", "version"),
+)
+
+engagement = Table(
+    "engagement",
+    metadata,
+    Column("slug", Text, primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("framework", String(64), ForeignKey("framework.digest"), nullable=False),
+    Column("framework_name", Text, nullable=False),
+    Column("languages", JSON, nullable=False),
+    Column("min_scores", Integer, nullable=False),
+    Column("min_comments", Integer, nullable=False),
+    Column("release_cuts", JSON, nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+)
+
+role = Table(
+    "role",
+    metadata,
+    Column("engagement", Text, ForeignKey("engagement.slug"), primary_key=True),
+    Column("id", Text, primary_key=True),
+    Column("position", Integer, nullable=False),
+    Column("population", BigInteger),
+    Column("weight", Float),
+)
+
+segment = Table(
+    "segment",
+    metadata,
+    Column("engagement", Text, ForeignKey("engagement.slug"), primary_key=True),
+    Column("id", Text, primary_key=True),
+    Column("position", Integer, nullable=False),
+    Column("name", Text, nullable=False),
+)
+
+wave = Table(
+    "wave",
+    metadata,
+    Column("key", Integer, primary_key=True),
+    Column("engagement", Text, ForeignKey("engagement.slug"), nullable=False),
+    Column("id", Text, nullable=False),
+    Column("position", Integer, nullable=False),
+    Column("name", Text),
+    Column("date", String(10)),
+    UniqueConstraint("engagement", "id"),
+    sqlite_autoincrement=True,
+)
+
+import_batch = Table(
+    "import_batch",
+    metadata,
+    Column("key", Integer, primary_key=True),
+    Column("id", Text, nullable=False, unique=True),
+    Column("wave", Integer, ForeignKey("wave.key"), nullable=False),
+    Column("state", String(6), nullable=False),
+    Column("source_name", Text, nullable=False),
+    Column("source_sha256", String(64), nullable=False),
+    Column("mapping_digest", String(64), nullable=False),
+    Column("mapping_document", Text, nullable=False),
+    Column("declared", JSON, nullable=False),
+    Column("framework", String(64), ForeignKey("framework.digest"), nullable=False),
+    Column("rows", BigInteger, nullable=False),
+    Column("path", Text, nullable=False),
+    Column("parquet_sha256", String(64), nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("undone_at", UtcDateTime),
+    CheckConstraint(f"state IN ('{ACTIVE}', '{UNDONE}')", name="state"),
+    # Lets a respondent point at the batch and its wave together, so that the two cannot disagree.
+    UniqueConstraint("key", "wave"),
+    sqlite_autoincrement=True,
+)
+
+# The same file by the same mapping is in a wave once, whoever imports it at the same moment.
+Index(
+    "ix_import_batch_once",
+    import_batch.c.wave,
+    import_batch.c.source_sha256,
+    import_batch.c.mapping_digest,
+    unique=True,
+    sqlite_where=text(f"state = '{ACTIVE}'"),
+    postgresql_where=text(f"state = '{ACTIVE}'"),
+)
+
+# One respondent answers a wave once, whatever the batch. The row is the primary key, so the table is
+# its own index: half the bytes, and a batch is undone by walking its wave.
+respondent = Table(
+    "respondent",
+    metadata,
+    Column("wave", Integer, primary_key=True, autoincrement=False),
+    Column("pseudonym", Text, primary_key=True),
+    Column("batch", Integer, nullable=False),
+    ForeignKeyConstraint(["batch", "wave"], ["import_batch.key", "import_batch.wave"]),
+    sqlite_with_rowid=False,
+)
+
+target = Table(
+    "target",
+    metadata,
+    Column("engagement", Text, ForeignKey("engagement.slug"), primary_key=True),
+    Column("id", Text, primary_key=True),
+    Column("level", Float, nullable=False),
+    Column("because", Text, nullable=False),
+    Column("set_at", UtcDateTime, nullable=False),
+)
+
+# A value of another date stands beside the older one: a report of last year keeps its assumptions.
+assumption = Table(
+    "assumption",
+    metadata,
+    Column("engagement", Text, ForeignKey("engagement.slug"), primary_key=True),
+    Column("id", Text, primary_key=True),
+    Column("dated", String(10), primary_key=True),
+    Column("value", Float, nullable=False),
+    Column("unit", Text, nullable=False),
+    Column("source", Text, nullable=False),
+    Column("set_at", UtcDateTime, nullable=False),
+)

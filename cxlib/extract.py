@@ -1,0 +1,205 @@
+"""The extract: the folder that leaves the building. Suppressed counts, estimates, and no person.
+
+    extract/
+      extract.json          what it is: engagement, wave, framework, release plan, roles, dates
+      framework.yaml        the instrument, byte for byte as it was used
+      groups.parquet  counts.parquet  withheld.parquet  estimates.parquet
+
+The files have no place for ids, moments or rows: a column that is not named here is refused.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from cxlib.anonymity import Release
+from cxlib.errors import ContractError, NotFoundError, Problem
+from cxlib.frames import COUNTS, ESTIMATES, GROUPS, ROLE, WITHHELD, Contract, check
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+FORMAT = 1
+
+
+@dataclass(frozen=True)
+class RoleFacts:
+    """A role of the engagement: its name, whether staff or customer, people in all, weight."""
+
+    id: str
+    name: str
+    kind: str
+    population: int | None
+    weight: float
+
+
+@dataclass(frozen=True)
+class WaveFacts:
+    id: str
+    name: str
+    date: str | None
+
+
+@dataclass(frozen=True)
+class Facts:
+    """Everything an extract says beside its frames.
+
+    `waves` are those up to the extract's own, oldest first; `targets` levels 1–5 by step or item id;
+    `declared` the items and constructs that mappings declared; `data_date` the last answer's date.
+    """
+
+    engagement: str
+    client: str
+    wave: str
+    waves: tuple[WaveFacts, ...]
+    language: str
+    framework: str
+    framework_digest: str
+    roles: tuple[RoleFacts, ...]
+    segments: Mapping[str, str]
+    cuts: tuple[tuple[str, ...], ...]
+    threshold_scores: int
+    threshold_comments: int
+    targets: Mapping[str, float]
+    declared: Mapping[str, list[dict[str, object]]]
+    data_date: str | None
+    notes: tuple[str, ...]
+    library: str
+    format: int = FORMAT
+
+
+@dataclass(frozen=True)
+class Extract:
+    """One extract in memory; the same whether it was just made or read from its folder."""
+
+    facts: Facts
+    framework_document: str
+    release: Release
+    estimates: pd.DataFrame
+
+
+def write_extract(extract: Extract, folder: Path) -> None:
+    """Write an extract into a new folder.
+
+    Raises
+    ------
+    ContractError
+        If a frame holds a column that an extract has no place for.
+    """
+    folder.mkdir(parents=True)
+    dims = extract.release.dims
+    for name, frame, columns in _files(extract, dims):
+        extra = set(frame.columns) - set(columns)
+        if extra:
+            raise ContractError(
+                f"the extract has no place for {name} columns {', '.join(sorted(map(str, extra)))}",
+                fix="Only counts and estimates that passed the door may leave the building.",
+            )
+        # Uncompressed, so that a search of the bytes for a person's data is a search of the content.
+        frame[columns].to_parquet(folder / f"{name}.parquet", index=False, compression="none")
+    (folder / "framework.yaml").write_bytes(extract.framework_document.encode())
+    text = json.dumps(asdict(extract.facts), ensure_ascii=False, indent=1, sort_keys=True)
+    (folder / "extract.json").write_text(text + "\n", encoding="utf-8")
+
+
+def read_extract(folder: Path) -> Extract:
+    """Read an extract, and check that it is whole.
+
+    Raises
+    ------
+    NotFoundError
+        If the folder or one of its files is missing.
+    ContractError
+        If a file was changed in a way that breaks its contract, or the framework is not the one used.
+    """
+    import pandas as pd
+
+    missing = [name for name in (*FRAMES, "framework.yaml", "extract.json") if not (folder / name).is_file()]
+    if missing:
+        raise NotFoundError(
+            f"no extract in {folder.name}/: {', '.join(missing)} missing",
+            fix="Give the `extract` folder of a run.",
+        )
+    with _readable(folder, "extract.json"):
+        facts = _facts(json.loads((folder / "extract.json").read_text(encoding="utf-8")))
+    with _readable(folder, "framework.yaml"):
+        document = (folder / "framework.yaml").read_bytes().decode()
+    if hashlib.sha256(document.encode()).hexdigest() != facts.framework_digest:
+        raise ContractError(
+            f"{folder.name}/framework.yaml is not the framework that the answers were given to",
+            problems=[Problem("framework.yaml", "digest differs", "another file", facts.framework)],
+            fix="Restore the run folder, or make the report again.",
+        )
+    dims = (ROLE, *facts.segments)
+    frames = {}
+    for name in FRAMES:
+        with _readable(folder, name):
+            frames[name] = pd.read_parquet(folder / name)
+    check(frames["groups.parquet"], GROUPS, dims)
+    check(frames["counts.parquet"], COUNTS, dims)
+    check(frames["withheld.parquet"], WITHHELD, dims)
+    check(frames["estimates.parquet"], ESTIMATES, dims)
+    release = Release(
+        cuts=facts.cuts,
+        dims=dims,
+        groups=frames["groups.parquet"],
+        counts=frames["counts.parquet"],
+        withheld=frames["withheld.parquet"],
+        threshold=facts.threshold_scores,
+    )
+    return Extract(facts, document, release, frames["estimates.parquet"])
+
+
+FRAMES = ("groups.parquet", "counts.parquet", "withheld.parquet", "estimates.parquet")
+
+
+def _files(extract: Extract, dims: tuple[str, ...]) -> list[tuple[str, pd.DataFrame, list[str]]]:
+    release = extract.release
+
+    def named(contract: Contract) -> list[str]:
+        return contract.names(dims)
+
+    return [
+        ("groups", release.groups, named(GROUPS)),
+        ("counts", release.counts, named(COUNTS)),
+        ("withheld", release.withheld, named(WITHHELD)),
+        ("estimates", extract.estimates, named(ESTIMATES)),
+    ]
+
+
+@contextmanager
+def _readable(folder: Path, name: str) -> Iterator[None]:
+    """Turn whatever a damaged file makes a reader say into one sentence."""
+    try:
+        yield
+    except ContractError:
+        raise
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        cause = next(iter(str(error).splitlines()), type(error).__name__)
+        raise ContractError(
+            f"{folder.name}/{name} cannot be read: {cause[:200]}",
+            fix="Restore the run folder, or make the report again.",
+        ) from None
+
+
+def _facts(plain: dict[str, Any]) -> Facts:
+    if plain.get("format") != FORMAT:
+        raise ContractError(
+            f"the extract has format {plain.get('format')}; this cxlib reads format {FORMAT}",
+            fix="Make the report again with this version.",
+        )
+    return Facts(
+        **{
+            **plain,
+            "waves": tuple(WaveFacts(**one) for one in plain["waves"]),
+            "roles": tuple(RoleFacts(**one) for one in plain["roles"]),
+            "cuts": tuple(tuple(cut) for cut in plain["cuts"]),
+            "notes": tuple(plain["notes"]),
+        }
+    )

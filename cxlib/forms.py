@@ -1,0 +1,62 @@
+"""Widgets for a live workshop and for a client's own look at the figures. The only widgets of the suite.
+
+What a visitor sets is untrusted: every form hands its values to a verb that checks them.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import ipywidgets as widgets
+from IPython.display import display
+
+from cxlib import charts, tables
+from cxlib.errors import CxError
+from cxlib.frames import cut_name
+
+if TYPE_CHECKING:
+    from cxlib.engagement import Engagement
+
+
+def explore(eng: Engagement, *, kind: str = "step") -> widgets.VBox:
+    """Choose one of the published cuts and see its scores; no other cut can be asked for."""
+    labels = {cut_name(cut) or "everyone": cut for cut in eng.facts.cuts}
+    choice = widgets.Dropdown(options=list(labels), description="Show by")
+    out = widgets.Output()
+
+    def show(*_: Any) -> None:
+        with out:
+            out.clear_output(wait=True)
+            display(tables.scorecard(eng.scores(by=labels[choice.value]), kind=kind))
+
+    choice.observe(show, names="value")
+    show()
+    return widgets.VBox([choice, out])
+
+
+def target(eng: Engagement, *, step: str) -> widgets.VBox:
+    """Agree on a step's target in the room and keep it, with the reason, in the store."""
+    found = eng.framework.step(step)
+    proposal = found.target.level if found.target else 4.0
+    level = widgets.BoundedFloatText(
+        value=eng.targets.get(found.id, proposal), min=1, max=5, step=0.5, description="Target"
+    )
+    because = widgets.Text(placeholder="Why this level, in a sentence", description="Because")
+    keep = widgets.Button(description="Keep target", button_style="primary")
+    said = widgets.HTML()
+
+    def store(_: Any) -> None:
+        try:
+            eng.set_target(found.id, level.value, because.value)
+        except CxError as error:
+            said.value = str(tables.missing(str(error)).markup)
+        else:
+            said.value = str(
+                tables.note(f"Kept: {level.value:g} for {eng.instrument.say(found.name)}.").markup
+            )
+
+    keep.on_click(store)
+    return widgets.VBox([level, because, keep, said])
+
+
+__all__ = ["charts", "explore", "target"]

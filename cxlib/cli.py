@@ -1,0 +1,398 @@
+"""The command line `cx`: parse, call one function, print.
+
+A known error is one line and exit code 2; what readers take as data they get with `--json`. Nothing
+heavy is imported before a command runs, so that `--help` answers at once.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+
+import typer
+
+from cxlib.errors import CxError, NotFoundError, nearest
+
+if TYPE_CHECKING:
+    from cxlib.engagement import Import, LiveEngagement
+
+app = typer.Typer(
+    name="cx",
+    help="Customer-experience assessments: from survey files to client reports.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+Engagement = Annotated[str, typer.Argument(help="The engagement's name, for example harbour.")]
+Wave = Annotated[
+    str | None, typer.Option("--wave", help="The wave's id; by default the latest with answers.")
+]
+Json = Annotated[bool, typer.Option("--json", help="Print data instead of text.")]
+
+
+@app.command()
+def init(
+    engagement: Annotated[
+        str, typer.Argument(help="An engagement file (.yaml), or a name for a new engagement.")
+    ],
+    name: Annotated[str | None, typer.Option(help="The client's name, as reports print it.")] = None,
+    framework: Annotated[str, typer.Option(help="Framework: id, id-version, or a YAML file.")] = "cx7",
+    role: Annotated[
+        list[str] | None,
+        typer.Option(help="A role, with the people invited: frontline or frontline=187. Repeat."),
+    ] = None,
+    segment: Annotated[
+        list[str] | None, typer.Option(help="A segment that groups are cut by: hotel or hotel=Hotel. Repeat.")
+    ] = None,
+    wave: Annotated[
+        list[str] | None, typer.Option(help="A wave's id, for example 2026-autumn. Repeat.")
+    ] = None,
+    smallest_group: Annotated[
+        int, typer.Option(help="Smallest group of respondents that is shown, 3 to 100.")
+    ] = 5,
+) -> None:
+    """Create an engagement, from a file or from options."""
+    from cxlib.engagement import add_engagement, create_engagement
+    from cxlib.framework import find_framework, load_framework
+    from cxlib.settings import read_settings
+    from cxlib.store import Store
+
+    settings = read_settings()
+    with Store.open(settings) as store:
+        if engagement.endswith((".yaml", ".yml")):
+            spec = create_engagement(store, Path(engagement), frameworks=settings.frameworks)
+        else:
+            found = load_framework(find_framework(framework, settings.frameworks))
+            spec = _declared(engagement, name, framework, role, segment, wave, smallest_group, found)
+            add_engagement(store, spec, found)
+    print(f"Created {spec.engagement}: {spec.name}")
+    waves = ", ".join(one.id for one in spec.waves)
+    print(f"  roles {', '.join(spec.roles)}; waves {waves}; smallest group {spec.anonymity.scores}")
+    print(f"Next: cx import {spec.engagement} SURVEY.csv --mapping MAPPING.yaml")
+
+
+@app.command("import")
+def import_(
+    engagement: Engagement,
+    file: Annotated[Path, typer.Argument(help="The survey export: CSV or Parquet.")],
+    mapping: Annotated[Path, typer.Option(help="The mapping file: which column is what.")],
+    wave: Wave = None,
+    new_wave: Annotated[bool, typer.Option(help="Add the wave if it is not there yet.")] = False,
+    dry_run: Annotated[bool, typer.Option(help="Only show what would happen.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Import a survey file, all of it or nothing; the same file twice changes nothing."""
+    with _live(engagement) as eng, _progress(file, quiet=as_json) as progress:
+        done = eng.import_file(
+            file, mapping, wave=wave, new_wave=new_wave, dry_run=dry_run, progress=progress
+        )
+    _print_import(done, engagement, file, as_json)
+
+
+@app.command()
+def undo(
+    engagement: Engagement,
+    batch: Annotated[str | None, typer.Option(help="The batch's id; by default the latest import.")] = None,
+) -> None:
+    """Undo an import: its answers are removed, and its respondents may be imported again."""
+    with _live(engagement) as eng:
+        undone = eng.undo(batch)
+    print(f"Undone: {undone.source_name} ({undone.rows} responses) in wave {undone.wave}, batch {undone.id}")
+
+
+@app.command()
+def tally(
+    engagement: Engagement,
+    wave: Wave = None,
+    by: Annotated[list[str] | None, typer.Option(help="Cut by this dimension. Repeat for two.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Count who answered what, in the groups of the release plan; small groups are hidden."""
+    from cxlib.frames import UNSCORED
+
+    with _live(engagement, wave) as eng:
+        found = eng.distribution(by=tuple(by or ()))
+        people = eng.participation()
+    if as_json:
+        _print_json({"participation": _records(people), "answers": _records(found)})
+        return
+    _print_frame(people)
+    print()
+    if found.empty:
+        print("Nothing to show: no answers, or every group is hidden.")
+        return
+    dims = list(by or [])
+    wide = found.pivot_table(index=["id", *dims], columns="answer", values="n", aggfunc="sum", sort=False)
+    # The scale first, then what lies beside it, whose codes are lower than any scale's.
+    order = sorted(wide.columns, key=lambda code: (code in UNSCORED, code))
+    _print_frame(wide[order].astype("Int64").rename(columns=_answer_name).reset_index())
+
+
+@app.command()
+def scores(
+    engagement: Engagement,
+    wave: Wave = None,
+    by: Annotated[list[str] | None, typer.Option(help="Cut by this dimension. Repeat for two.")] = None,
+    kind: Annotated[str, typer.Option(help="step, stream, item or construct.")] = "step",
+    as_json: Json = False,
+) -> None:
+    """Show scores with their intervals, and where the organisation stands in the sequence."""
+    from dataclasses import asdict
+
+    from cxlib.ordering import sequence
+
+    kinds = ("step", "stream", "item", "construct")
+    if kind not in kinds:
+        raise NotFoundError(f"no kind {kind!r}{nearest(kind, kinds)}", fix=f"There are: {', '.join(kinds)}.")
+    with _live(engagement, wave) as eng:
+        found = eng.scores(by=tuple(by or ()))
+        order = sequence(eng.scores(), eng.framework)
+    shown = found[found["kind"] == kind]
+    if as_json:
+        _print_json({"scores": _records(shown), "sequence": asdict(order)})
+        return
+    columns = ["id", "name", *(by or []), "n", "mean", "low", "high", "top_box", "agreement", "gated_level"]
+    _print_frame(shown[columns], digits=2)
+    if order.is_assessed:
+        start = ", ".join(order.start_here) or "nowhere: every step stands"
+        print(
+            f"\nPosition {order.position} of {len(order.steps)}; start here: {start}; "
+            f"out of sequence {order.excess_share or 0:.0%}"
+        )
+    else:
+        print(f"\nNo position: not assessed: {', '.join(order.missing)}")
+
+
+@app.command()
+def report(
+    engagement: Engagement,
+    wave: Wave = None,
+    notebook: Annotated[
+        list[str] | None, typer.Option(help="Only this notebook, for example 0_overview. Repeat.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Run the notebooks and publish the report of one wave."""
+    from cxlib.run.reports import make_report
+    from cxlib.settings import read_settings
+
+    with _live(engagement, wave) as eng:
+        run = make_report(eng, read_settings(), names=notebook, say=_say(quiet=as_json))
+    if as_json:
+        _print_json(
+            {"run": run.id, "folder": str(run.folder), "report": str(run.report), "seconds": run.seconds}
+        )
+    else:
+        print(f"Report: {_near(run.report)}")
+        print("  " + ", ".join(f"{name} {seconds:.1f} s" for name, seconds in run.seconds.items()))
+
+
+@app.command()
+def demo() -> None:
+    """Build the made-up example engagement, import its files and make its report."""
+    from cxlib.run.demo import make_demo
+    from cxlib.settings import read_settings
+
+    run = make_demo(read_settings(), say=_say())
+    print(f"\nReport: {_near(run.report)}")
+    print("\nTry next:")
+    print("  open the report in a browser; it needs no network")
+    print("  cx scores harbour --by role")
+    print("  cx tally harbour --by hotel")
+    print("  jupyter lab notebooks/0_overview.ipynb")
+
+
+@app.command()
+def doctor(as_json: Json = False) -> None:
+    """Check this installation: versions, store, kernel, folders. Exit code 1 if something is wrong."""
+    from dataclasses import asdict
+
+    from cxlib.run.checks import examine
+    from cxlib.settings import read_settings
+
+    found = examine(read_settings())
+    if as_json:
+        _print_json([asdict(one) for one in found])
+    else:
+        for one in found:
+            print(
+                f"{'ok  ' if one.is_ok else 'FAIL'}  {one.what}: {one.found}"
+                + (f"\n      {one.fix}" if not one.is_ok else "")
+            )
+    if not all(one.is_ok for one in found):
+        raise typer.Exit(1)
+
+
+def main() -> NoReturn:
+    """Run `cx`; a known error is one line on standard error and exit code 2."""
+    try:
+        app(standalone_mode=True)
+    except CxError as error:
+        print(f"cx: {_said(error)}", file=sys.stderr)
+        sys.exit(2)
+    except BrokenPipeError:
+        # The reader (`| head`) has gone; there is nobody left to tell.
+        sys.stderr.close()
+    sys.exit(0)
+
+
+def _said(error: CxError) -> str:
+    """Say a known error in one line; only where a file has several faults, in one line each."""
+    if error.details:
+        return str(error)
+    return f"{error.headline}. {error.fix}" if error.fix else error.headline
+
+
+# ── What the commands share ─────────────────────────────────────────────────────────────────────
+
+
+@contextmanager
+def _live(engagement: str, wave: str | None = None) -> Iterator[LiveEngagement]:
+    from cxlib.engagement import open_live
+
+    eng = open_live(engagement, wave=wave)
+    try:
+        yield eng
+    finally:
+        eng.store.close()
+
+
+def _declared(
+    slug: str, name: str | None, framework: str, roles: list[str] | None, segments: list[str] | None,
+    waves: list[str] | None, smallest_group: int, found: Any,
+) -> Any:  # fmt: skip
+    """Build an engagement's declaration from options, checked like a file."""
+    from cxlib.declarations import EngagementSpec, parse_document, validate
+
+    def pair(text: str) -> tuple[str, str]:
+        key, _, value = text.partition("=")
+        return key, value
+
+    plain = {
+        "engagement": slug,
+        "name": name or slug,
+        "framework": framework,
+        "languages": found.content.languages[:1],
+        "roles": {
+            # What is no number is passed on as it is: the check answers with field and expectation.
+            key: {"population": int(value) if value.isascii() and value.isdecimal() else value}
+            if value
+            else {}
+            for key, value in map(pair, roles or [role.id for role in found.roles])
+        },
+        "segments": {key: {"name": value or key.capitalize()} for key, value in map(pair, segments or [])},
+        "anonymity": {"scores": smallest_group, "comments": max(10, smallest_group)},
+        "waves": [{"id": one} for one in waves or ["w1"]],
+    }
+    return validate(EngagementSpec, parse_document(json.dumps(plain), name="the options"))
+
+
+def _print_import(done: Import, engagement: str, file: Path, as_json: bool) -> None:
+    found, batch = done.found, done.batch
+    if as_json:
+        _print_json(
+            {
+                "state": done.state,
+                "wave": done.wave,
+                "batch": batch.id if batch else None,
+                "rows": found.rows if found else batch.rows if batch else 0,
+                "roles": dict(found.roles) if found else {},
+                "ignored_columns": list(found.columns_ignored) if found else [],
+                "notes": list(found.notes) if found else [],
+            }
+        )
+        return
+    if batch is not None and found is None:
+        print(
+            f"Nothing changed: {file.name} is in wave {done.wave} already, "
+            f"as batch {batch.id} ({batch.rows} responses)"
+        )
+        return
+    if found is None:
+        return
+    verb = "Would import" if done.state == "dry run" else "Imported"
+    print(f"{verb} {found.rows} responses into wave {done.wave}")
+    print("  " + ", ".join(f"{role} {count}" for role, count in found.roles.items()))
+    for note in found.notes:
+        print(f"  {note}")
+    if found.columns_ignored:
+        print(f"  columns not in the mapping, left out: {', '.join(found.columns_ignored)}")
+    if done.state == "imported":
+        print(f"Next: cx report {engagement} --wave {done.wave}")
+
+
+@contextmanager
+def _progress(file: Path, *, quiet: bool) -> Iterator[Any]:
+    """Show a bar for a file that takes a while, and nothing for one that does not."""
+    long_file = 5_000_000
+    if quiet or not sys.stderr.isatty() or not file.is_file() or file.stat().st_size < long_file:
+        yield None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (TextColumn(file.name), BarColumn(), DownloadColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True)) as bar:
+        task = bar.add_task("import", total=file.stat().st_size)
+        yield lambda done, total: bar.update(task, completed=done, total=total)
+
+
+def _say(*, quiet: bool = False) -> Any:
+    return (lambda line: None) if quiet else (lambda line: print(line, file=sys.stderr, flush=True))
+
+
+def _near(path: Path) -> str:
+    """Write a path from here where that is shorter."""
+    try:
+        return str(path.relative_to(Path.cwd()))
+    except ValueError:
+        return str(path)
+
+
+def _answer_name(code: int) -> str:
+    from cxlib.frames import BLANK, DONT_KNOW, NOT_APPLICABLE
+
+    return {BLANK: "blank", NOT_APPLICABLE: "n/a", DONT_KNOW: "don't know"}.get(code, str(code))
+
+
+def _records(frame: Any) -> list[dict[str, Any]]:
+    return [
+        dict(zip(frame.columns, row, strict=True))
+        for row in frame.astype(object).itertuples(index=False, name=None)
+    ]
+
+
+def _print_json(value: Any) -> None:
+    from cxlib.run.results import to_json
+
+    print(to_json(value), end="")
+
+
+def _print_frame(frame: Any, digits: int = 2) -> None:
+    """Print a frame as plain aligned text: hidden figures say so."""
+    import pandas as pd
+
+    shown = frame.drop(columns=[one for one in ("is_hidden",) if one in frame])
+    hidden = frame.get("is_hidden")
+    rows = [list(shown.columns)]
+    for place, row in enumerate(shown.itertuples(index=False)):
+        gone = hidden is not None and bool(hidden.iloc[place])
+        rows.append(
+            [
+                ("hidden" if gone else "–")
+                if pd.isna(cell)
+                else f"{cell:.{digits}f}"
+                if isinstance(cell, float)
+                else str(cell)
+                for cell in row
+            ]
+        )
+    widths = [max(len(str(row[i])) for row in rows) for i in range(len(rows[0]))]
+    for row in rows:
+        print("  ".join(str(cell).ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())

@@ -1,0 +1,1 @@
+"""Running notebooks and publishing what comes out: the only papermill, nbconvert and Jupyter kernels."""

@@ -1,0 +1,530 @@
+"""The report page: executed notebooks in, one HTML file out that opens from a disk with no network.
+
+The page carries its style, its script and Vega once, and its charts as data. Three doors keep text
+from becoming markup: Jinja escapes whatever a person could have typed, HTML that our own code built
+is read again and refused if it holds anything but a table's or a panel's tags, and the page's own
+Content-Security-Policy names by hash the only scripts and styles that may run.
+"""
+
+from __future__ import annotations
+
+import base64
+import datetime as dt
+import hashlib
+import json
+import math
+import re
+import unicodedata
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from markupsafe import Markup, escape
+
+from cxlib.errors import ReportError
+from cxlib.run.vetting import scroller, vetted
+from cxlib.settings import read_settings
+
+if TYPE_CHECKING:
+    import jinja2
+    from markdown_it import MarkdownIt
+    from markdown_it.token import Token
+    from nbconvert.exporters import Exporter
+    from nbformat import NotebookNode
+
+DROPPED_TAGS: Final = frozenset({"remove-cell", "workshop", "explore", "parameters", "injected-parameters"})
+VEGALITE: Final = re.compile(r"application/vnd\.vegalite\.v\d+(\.\d+)*\+json")
+# The Vega-Lite that Altair 6.3 writes for; another minor version would draw with a warning.
+VEGALITE_VERSION: Final = "6.4"
+# With {ast: true} the embedder brings its own expression interpreter; the bundle's `vega` is null.
+_SNIPPET: Final = "window.cxEmbed=vegaEmbed;"
+
+_NUMBER: Final = re.compile(r"[−+–-]?\s?[\d  ,.']*\d\s?(%|pp|€|[a-zµ]{1,3})?( ?[–…-] ?[−-]?[\d.,]+\s?%?)?")
+_HEX: Final = re.compile(r"#[0-9a-fA-F]{6}\b")
+_LANGUAGE: Final = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{1,8})*")
+
+
+@dataclass(frozen=True)
+class Cover:
+    """What stands on the first page and in the running header of every printed one.
+
+    Attributes
+    ----------
+    client, wave, title : as the reader knows them; any text is safe.
+    date : the day the report speaks of.
+    framework : name and version of the instrument.
+    run : id of the published run.
+    language : language tag of the notebooks' text; words of the page itself follow it where
+        `reports/template/words.json` knows it, else they are English.
+    is_draft : marks the cover and every printed page.
+    prepared_by : the consultancy, optional.
+    """
+
+    client: str
+    wave: str
+    title: str
+    date: dt.date
+    framework: str
+    run: str
+    language: str = "en"
+    is_draft: bool = True
+    prepared_by: str = ""
+
+
+@dataclass(frozen=True)
+class _Heading:
+    number: str
+    text: str
+    slug: str
+    below: list[_Heading] = field(default_factory=list)
+
+
+@dataclass
+class _Page:
+    """What is known of the page while its sections are written, in order."""
+
+    words: Mapping[str, Any]
+    taken: set[str] = field(default_factory=lambda: {"contents", "report", "cx-theme", "cx-tip"})
+    contents: list[_Heading] = field(default_factory=list)
+    numbered: int = 0
+    charts: int = 0
+
+    def slug(self, text: str) -> str:
+        plain = unicodedata.normalize("NFKC", text).lower()
+        base = "-".join(re.findall(r"\w+", plain))[:60].strip("-_") or "section"
+        slug, tries = base, 1
+        while slug in self.taken:
+            tries += 1
+            slug = f"{base}-{tries}"
+        self.taken.add(slug)
+        return slug
+
+
+def render(notebooks: Sequence[NotebookNode], cover: Cover) -> str:
+    """Put executed notebooks together as one self-contained page.
+
+    Each notebook becomes a numbered section that opens with its first-level heading; the number is
+    the notebook's `metadata.cx.number` where it has one ("" for none), else the next in order. Code
+    is never shown, and cells tagged with one of `DROPPED_TAGS` are left out with their outputs. Text tagged
+    `optional` is left out where nothing follows it: a section on a question that was not asked.
+
+    Parameters
+    ----------
+    notebooks
+        Executed notebooks (nbformat 4), in the order of the report. They are not changed.
+    cover
+        The first page.
+
+    Returns
+    -------
+    A whole HTML document that asks no host for anything.
+
+    Raises
+    ------
+    ReportError
+        If a cell failed or wrote to stderr, a notebook has no first-level heading, a chart lacks its
+        title, summary or figures or asks for a network address, or an HTML output holds more than the
+        tags of tables and panels.
+    """
+    if not _LANGUAGE.fullmatch(cover.language):
+        raise ReportError(f"language {cover.language!r}; expected a tag such as en or de-CH")
+    template = read_settings().template
+    words = _words(template, cover.language)
+    page = _Page(words)
+    sections = [_section(notebook, index, page) for index, notebook in enumerate(notebooks, 1)]
+    style = _style(template, cover, words)
+    scripts = (vega_bundle(), _read(template, "report.js"))
+    html = (
+        _environment(template)
+        .get_template("page.html.j2")
+        .render(
+            cover=cover,
+            words=words,
+            date=_day(cover.date, words),
+            contents=page.contents,
+            sections=sections,
+            style=_as_is(style),
+            scripts=[_as_is(script) for script in scripts],
+            theme=_data(theme(), "the theme"),
+            policy=_policy([style], scripts),
+        )
+    )
+    # A lone surrogate or a NUL in a name would make the file unreadable long after it was checked.
+    return html.encode("utf-8", "replace").decode("utf-8").replace("\0", "\ufffd")
+
+
+def theme(mode: str | None = None) -> dict[str, Any]:
+    """Return the Vega-Lite config of the report's look.
+
+    Parameters
+    ----------
+    mode
+        `"light"` or `"dark"` for concrete colours (JupyterLab, vl-convert), `None` for the page,
+        where colours are CSS variables so that dark screens and white paper need no second drawing.
+
+    Returns
+    -------
+    A config without fonts' names where `mode` is None: the page's own CSS variable decides there.
+    """
+    source = json.loads(_read(read_settings().template, "theme.json"))
+    if mode is None:
+        colours = {name: f"var(--cx-{name})" for name in source["light"]}
+        fonts = {}
+    else:
+        colours, fonts = source[mode], {"font": source["font"]}
+    text = re.sub(r"@(\w+)", lambda match: colours[match[1]], json.dumps(source["config"]))
+    return {**fonts, **json.loads(text)}
+
+
+@lru_cache(maxsize=1)
+def vega_bundle() -> str:
+    """Return the script that carries Vega, Vega-Lite, the embedder and its expression interpreter.
+
+    It takes about two seconds to make, so a process makes it once.
+    """
+    import vl_convert
+
+    script: str = vl_convert.javascript_bundle(_SNIPPET, vl_version=VEGALITE_VERSION)
+    if re.search(r"</script|<!--|[\r\0]", script, re.IGNORECASE):
+        raise ReportError("this vl-convert makes a script that cannot stand in a page")
+    # The bundle declares short names at its top level; they must not become the page's.
+    return "{" + script + "}"
+
+
+# ---------------------------------------------------------------- notebooks → sections
+
+
+def _section(notebook: NotebookNode, index: int, page: _Page) -> Markup:
+    original = {cell.get("id"): place for place, cell in enumerate(notebook.cells, 1)}
+    cleaned, _ = _exporter().from_notebook_node(notebook)
+    number = notebook.metadata.get("cx", {}).get("number")
+    if number is None:
+        page.numbered += 1
+        number = page.numbered
+    opened = len(page.contents)
+    parts: list[Markup] = []
+    for place, cell in enumerate(cleaned.cells, 1):
+        where = f"notebook {index}, cell {original.get(cell.get('id'), place)}"
+        if cell.cell_type == "markdown":
+            if "optional" in cell.metadata.get("tags", []) and not _leads_to_output(cleaned.cells, place):
+                continue
+            parts.append(_prose(cell.source, page, str(number), opened))
+        elif cell.cell_type == "code":
+            parts.extend(_output(output, page, where) for output in cell.outputs)
+    if len(page.contents) == opened:
+        raise ReportError(
+            f"notebook {index} has no first-level heading; a section of the report opens with one",
+            fix="Begin its first markdown cell with “# ” and the section's name.",
+        )
+    return Markup("\n").join(part for part in parts if part)
+
+
+def _leads_to_output(cells: Sequence[NotebookNode], place: int) -> bool:
+    """Tell whether any code cell between this text and the next has something to show."""
+    for cell in cells[place:]:
+        if cell.cell_type == "markdown":
+            return False
+        if cell.get("outputs"):
+            return True
+    return False
+
+
+@lru_cache(maxsize=1)
+def _exporter() -> Exporter:
+    from nbconvert.exporters import Exporter
+    from traitlets.config import Config
+
+    # By default every one of nbconvert's dozen preprocessors validates the notebook, used or not.
+    tag_remove = "nbconvert.preprocessors.TagRemovePreprocessor"
+    return Exporter(  # type: ignore[no-untyped-call]
+        config=Config(
+            {
+                "Exporter": {"default_preprocessors": [tag_remove], "optimistic_validation": True},
+                "TagRemovePreprocessor": {"enabled": True, "remove_cell_tags": set(DROPPED_TAGS)},
+            }
+        )
+    )
+
+
+def _output(output: NotebookNode, page: _Page, where: str) -> Markup:
+    if output.output_type == "error":
+        raise ReportError(
+            f"{where} failed: {output.ename}: {str(output.evalue)[:200]}",
+            fix="Open the executed notebook, correct what the cell says, and run the report again.",
+        )
+    if output.output_type == "stream":
+        if output.name == "stderr":
+            raise ReportError(
+                f"{where} wrote to stderr: {_text(output.text).strip()[:200]}",
+                fix="A report carries no warnings: resolve it, or silence it where it is known.",
+            )
+        return Markup("<pre>{}</pre>").format(_text(output.text).rstrip())
+    data = output.data
+    chart = next((mime for mime in data if VEGALITE.fullmatch(mime)), None)
+    if chart:
+        return _figure(data[chart], page, where)
+    if "application/vnd.jupyter.widget-view+json" in data:
+        raise ReportError(
+            f"{where} shows a widget, which a report cannot hold",
+            fix="Tag the cell explore or workshop, with skip-execution.",
+        )
+    if "text/html" in data:
+        return vetted(_text(data["text/html"]), page.words["table"], where)
+    if "text/markdown" in data:
+        return _prose(_text(data["text/markdown"]), page)
+    if "text/plain" in data:
+        return Markup("<pre>{}</pre>").format(_text(data["text/plain"]))
+    return Markup("")
+
+
+def _text(value: str | Iterable[str]) -> str:
+    return value if isinstance(value, str) else "".join(value)
+
+
+# ---------------------------------------------------------------- charts
+
+
+def _figure(spec: Mapping[str, Any], page: _Page, where: str) -> Markup:
+    about = spec.get("usermeta", {}).get("cx", {})
+    table = about.get("table") or {}
+    missing = [name for name in ("title", "summary") if not str(about.get(name, "")).strip()]
+    if missing or not table.get("columns"):
+        raise ReportError(
+            f"{where}: a chart without its {', '.join([*missing, *([] if table else ['table'])]) or 'table'}",
+            fix="Draw it with cxlib.charts, which writes title, source, summary and table to usermeta.cx.",
+        )
+    _refuse_addresses(spec, where)
+    page.charts += 1
+    drawing = _page_ready({key: value for key, value in spec.items() if key != "usermeta"}, _colour_names())
+    return _as_is(
+        _environment(read_settings().template)
+        .get_template("figure.html.j2")
+        .render(
+            id=page.slug(f"chart {page.charts}"),
+            about=about,
+            columns=[str(column) for column in table["columns"]],
+            rows=[[_cell(value, page.words) for value in row] for row in table.get("rows", [])],
+            numeric=_numeric_columns(table, page.words),
+            spec=_data(drawing, where),
+            words=page.words,
+        )
+    )
+
+
+def _refuse_addresses(part: Any, where: str) -> None:
+    if isinstance(part, Mapping):
+        for key, value in part.items():
+            if key in ("url", "href"):
+                raise ReportError(
+                    f"{where}: the chart names an address ({key}); a report loads nothing",
+                    fix="Give the chart its data as values.",
+                )
+            if key not in ("values", "datasets"):
+                _refuse_addresses(value, where)
+    elif isinstance(part, list):
+        for value in part:
+            _refuse_addresses(value, where)
+
+
+def _page_ready(part: Any, names: Mapping[str, str], key: str = "") -> Any:
+    """Turn the light theme's colours into the page's variables, wherever a spec names one."""
+    if isinstance(part, Mapping):
+        return {
+            name: value if name in ("values", "datasets") else _page_ready(value, names, name)
+            for name, value in part.items()
+        }
+    if isinstance(part, list):
+        return [_page_ready(value, names, key) for value in part]
+    if not isinstance(part, str):
+        return part
+    if key == "title":
+        # Vega-Lite quotes titles into an expression and forgets that a backslash escapes the quote.
+        return part.replace("\\", "\N{SET MINUS}")
+    return _HEX.sub(lambda match: names.get(match[0].lower(), match[0]), part)
+
+
+def _colour_names() -> dict[str, str]:
+    light = json.loads(_read(read_settings().template, "theme.json"))["light"]
+    return {colour: f"var(--cx-{name})" for name, colour in light.items()}
+
+
+def _cell(value: Any, words: Mapping[str, Any]) -> tuple[str, str]:
+    """Return a table cell's text and its class."""
+    if value is None or (isinstance(value, float) and not math.isfinite(value)):
+        return "–", "num"
+    if isinstance(value, float):
+        return f"{value:.2f}".rstrip("0").rstrip(".").replace("-", "−"), "num"
+    text = str(value)
+    if text in ("hidden", words["hidden"]):
+        return text, "hidden"
+    return text, "num" if _NUMBER.fullmatch(text.strip()) else ""
+
+
+def _numeric_columns(table: Mapping[str, Any], words: Mapping[str, Any]) -> list[bool]:
+    rows = table.get("rows", [])
+    return [
+        bool(rows) and all(_cell(row[place], words)[1] for row in rows if place < len(row))
+        for place in range(len(table["columns"]))
+    ]
+
+
+def _data(value: Any, where: str) -> Markup:
+    try:
+        text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    except (TypeError, ValueError) as error:
+        raise ReportError(f"{where}: the chart's data are not plain values: {error}") from error
+    return _as_is(text.replace("<", "\\u003c"))
+
+
+# ---------------------------------------------------------------- markdown
+
+
+@lru_cache(maxsize=1)
+def _markdown() -> MarkdownIt:
+    from markdown_it import MarkdownIt
+
+    markdown = MarkdownIt("commonmark", {"html": False, "typographer": False}).enable(
+        ["table", "strikethrough"]
+    )
+    rules: dict[str, Any] = markdown.renderer.rules  # type: ignore[attr-defined]
+    rules["image"] = _image
+    opening = '<table class="cx-table">\n'
+    rules["table_open"] = lambda tokens, place, options, env: scroller(env["table"]) + opening
+    rules["table_close"] = lambda tokens, place, options, env: "</table></div>\n"
+    return markdown
+
+
+def _image(tokens: Sequence[Token], place: int, options: Any, env: Any) -> str:
+    token = tokens[place]
+    source = str(token.attrs.get("src", ""))
+    if source.startswith("data:image/"):
+        return str(Markup('<img src="{}" alt="{}">').format(source, token.content))
+    return str(escape(token.content))
+
+
+def _prose(source: str, page: _Page, number: str | None = None, opened: int = 0) -> Markup:
+    """Render markdown; with a number, its headings join the contents of that section."""
+    markdown = _markdown()
+    tokens = markdown.parse(source)
+    for place, token in enumerate(tokens):
+        if token.type == "heading_open":
+            inline = tokens[place + 1]
+            depth = int(token.tag[1])
+            token.tag = tokens[place + 2].tag = f"h{min(depth + (1 if number is not None else 3), 6)}"
+            if number is not None and depth <= 2:
+                _enter(token, inline, depth, page, number, opened)
+        elif token.type in ("th_open", "td_open") and token.attrs.pop("style", "") == "text-align:right":
+            token.attrSet("class", "num")
+        for child in token.children or ():
+            if child.type == "link_open" and str(child.attrs.get("href", "")).startswith("http"):
+                child.attrSet("rel", "noopener noreferrer")
+    return _as_is(markdown.renderer.render(tokens, markdown.options, {"table": page.words["table"]}))
+
+
+def _enter(token: Token, inline: Token, depth: int, page: _Page, number: str, opened: int) -> None:
+    from markdown_it.token import Token
+
+    text = _plain(inline.children or ())
+    slug = page.slug(text)
+    token.attrSet("id", slug)
+    if len(page.contents) == opened:
+        token.tag, shown = "h2", number
+        page.contents.append(_Heading(number, text, slug))
+        token.attrSet("class", "cx-section-title")
+    else:
+        below = page.contents[-1].below
+        shown = f"{number}.{len(below) + 1}" if number else ""
+        below.append(_Heading(shown, text, slug))
+        token.tag = "h3"
+    if shown:
+        mark = Markup('<span class="cx-number">{}</span> ').format(shown)
+        inline.children = [Token("html_inline", "", 0, content=str(mark)), *(inline.children or ())]
+
+
+def _plain(tokens: Iterable[Token]) -> str:
+    """Return what a reader would read aloud of a heading."""
+    return "".join(
+        " " if token.type in ("softbreak", "hardbreak") else token.content
+        for token in tokens
+        if token.type in ("text", "code_inline", "softbreak", "hardbreak", "image", "text_special")
+    ).strip()
+
+
+# ---------------------------------------------------------------- the frame of the page
+
+
+def _policy(styles: Iterable[str], scripts: Iterable[str]) -> str:
+    def hashes(texts: Iterable[str]) -> str:
+        digests = (hashlib.sha256(text.encode()).digest() for text in texts)
+        return " ".join(f"'sha256-{base64.b64encode(digest).decode()}'" for digest in digests)
+
+    return (
+        f"default-src 'none'; script-src {hashes(scripts)}; style-src {hashes(styles)}; "
+        "img-src data:; base-uri 'none'; form-action 'none'"
+    )
+
+
+def _style(template: Path, cover: Cover, words: Mapping[str, Any]) -> str:
+    source = json.loads(_read(template, "theme.json"))
+
+    def variables(mode: str) -> str:
+        return "".join(f"--cx-{name}:{colour};" for name, colour in source[mode].items())
+
+    folio = " ".join(
+        f"counter({part})" if place % 2 else _css_string(part)
+        for place, part in enumerate(re.split(r"\{(pages?)\}", words["page"]))
+    )
+    running = {
+        "top-left": _css_string(f"{cover.client[:80]} · {cover.wave[:40]}"),
+        "top-right": _css_string(words["draft"] if cover.is_draft else ""),
+        "bottom-left": _css_string(cover.title[:100]),
+        "bottom-right": folio,
+    }
+    boxes = "".join(f"@{place}{{content:{content}}}" for place, content in running.items())
+    return (
+        f":root{{--cx-font:{source['font']};{variables('light')}}}\n"
+        f"@media screen and (prefers-color-scheme:dark){{:root{{{variables('dark')}}}}}\n"
+        f"{_read(template, 'report.css')}\n@page{{{boxes}}}\n"
+    )
+
+
+def _css_string(text: str) -> str:
+    """Quote text for a style sheet; whatever is not plainly a letter or digit goes by its number."""
+    return '"' + "".join(c if c.isascii() and c.isalnum() else f"\\{ord(c):x} " for c in text) + '"'
+
+
+def _as_is(text: str) -> Markup:
+    """Mark text that is already safe: our own files, JSON without "<", markdown that takes no
+    HTML, a template that escaped what it was given."""
+    return Markup(text)  # noqa: S704
+
+
+def _words(template: Path, language: str) -> Mapping[str, Any]:
+    known = json.loads(_read(template, "words.json"))
+    words: Mapping[str, Any] = known.get(language.split("-")[0].lower(), known["en"])
+    return words
+
+
+def _day(date: dt.date, words: Mapping[str, Any]) -> str:
+    text: str = words["day"].format(day=date.day, month=words["months"][date.month - 1], year=date.year)
+    return text
+
+
+@lru_cache(maxsize=16)
+def _read(template: Path, name: str) -> str:
+    return (template / name).read_text(encoding="utf-8")
+
+
+@lru_cache(maxsize=4)
+def _environment(template: Path) -> jinja2.Environment:
+    import jinja2
+
+    return jinja2.Environment(
+        loader=jinja2.FileSystemLoader(template),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )

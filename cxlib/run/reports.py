@@ -1,0 +1,227 @@
+"""From an engagement to a published run: extract, notebooks, one page, results, manifest.
+
+    reports/out/<engagement>/<wave>/<run>/
+      report.html  results.json  manifest.json
+      extract/     what left the building
+      notebooks/   as executed
+
+A run is built in a folder beside its place and renamed when it is whole: a failure leaves nothing.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+import json
+import logging
+import os
+import shutil
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import nbformat
+
+from cxlib.engagement import Engagement, library_version
+from cxlib.errors import ReportError, nearest
+from cxlib.extract import read_extract, write_extract
+from cxlib.run.pages import Cover, render
+from cxlib.run.results import results, to_json
+from cxlib.settings import Settings
+
+if TYPE_CHECKING:
+    from nbformat import NotebookNode
+
+KERNEL = "python3"
+CELL_SECONDS = 300
+MAKING = ".making-"
+
+
+@dataclass(frozen=True)
+class Run:
+    """A published run: its folder, and seconds per notebook."""
+
+    id: str
+    folder: Path
+    seconds: dict[str, float]
+
+    @property
+    def report(self) -> Path:
+        return self.folder / "report.html"
+
+
+def make_report(
+    eng: Engagement,
+    settings: Settings,
+    *,
+    names: Sequence[str] | None = None,
+    say: Callable[[str], None] = lambda line: None,
+    now: dt.datetime | None = None,
+) -> Run:
+    """Run the notebooks of one wave headless and publish what comes out.
+
+    Parameters
+    ----------
+    names
+        Notebooks by name, for example "0_overview"; by default all whose step the framework has.
+    say
+        Takes a line of progress.
+
+    Raises
+    ------
+    ReportError
+        Naming client, notebook, cell and cause; the run folder does not exist then.
+    """
+    if eng.is_empty:
+        raise ReportError(
+            f"{eng.name}, wave {eng.wave.id}: 0 responses",
+            fix=f"Import a survey file first: cx import {eng.facts.engagement} FILE --mapping MAPPING",
+        )
+    notebooks = _chosen(eng, settings.notebooks, names)
+    moment = now or dt.datetime.now(dt.UTC)
+    place = settings.runs / eng.facts.engagement / eng.wave.id
+    place.mkdir(parents=True, exist_ok=True)
+    making = place / f"{MAKING}{os.getpid()}-{time.monotonic_ns()}"
+    try:
+        write_extract(eng.extract, making / "extract")
+        run_id = f"{moment:%Y%m%dT%H%M%SZ}-{_digest_of(making / 'extract')[:8]}"
+        seconds: dict[str, float] = {}
+        executed: list[NotebookNode] = []
+        (making / "notebooks").mkdir()
+        for path in notebooks:
+            say(f"running {path.stem}")
+            started = time.perf_counter()
+            executed.append(_execute(path, making, eng))
+            seconds[path.stem] = round(time.perf_counter() - started, 2)
+        say("writing the report")
+        published = Engagement(read_extract(making / "extract"), eng.wave.id)
+        (making / "results.json").write_text(to_json(results(published)), encoding="utf-8")
+        cover = Cover(
+            client=eng.name,
+            wave=eng.wave.name,
+            title="Customer experience assessment",
+            date=_day(eng, moment),
+            framework=f"{eng.framework.id} {eng.framework.version}",
+            run=run_id,
+            language="en",
+            is_draft=True,
+        )
+        (making / "report.html").write_text(render(executed, cover), encoding="utf-8")
+        _write_manifest(making, eng, run_id, moment, seconds)
+        final = place / run_id
+        if final.exists():
+            raise ReportError(f"{final} is there already", fix="Wait a second and run it again.")
+        making.rename(final)
+    finally:
+        shutil.rmtree(making, ignore_errors=True)
+    return Run(run_id, final, seconds)
+
+
+def _chosen(eng: Engagement, folder: Path, names: Sequence[str] | None) -> list[Path]:
+    """Return the notebooks to run, in order: those named `N_slug` belong to the step of that slug."""
+    slugs = {step.slug for step in eng.framework.steps}
+    there = {path.stem: path for path in sorted(folder.glob("[0-9]_*.ipynb"))}
+    if names is None:
+        return [path for stem, path in there.items() if stem[0] == "0" or stem[2:] in slugs]
+    for name in names:
+        if name not in there:
+            raise ReportError(
+                f"no notebook {name!r}{nearest(name, there)}", fix=f"There are: {', '.join(there)}."
+            )
+    return [path for stem, path in there.items() if stem in set(names)]
+
+
+def _execute(path: Path, making: Path, eng: Engagement) -> NotebookNode:
+    """Execute one notebook on the extract in `making`, and keep it there without a trace of this machine."""
+    import papermill
+    from papermill.exceptions import PapermillExecutionError
+
+    from cxlib.run.kernels import ReportKernelManager
+
+    known = papermill.inspect_notebook(str(path))
+    given = {"engagement": eng.facts.engagement, "wave": eng.wave.id, "extract": "extract"}
+    if unknown := set(given) - set(known):
+        raise ReportError(
+            f"{path.name} has no parameter {', '.join(sorted(unknown))}", fix="Add it to its parameters cell."
+        )
+    out = making / "notebooks" / path.name
+    logging.getLogger("papermill").setLevel(logging.ERROR)
+    try:
+        papermill.execute_notebook(
+            str(path),
+            str(out),
+            parameters=given,
+            kernel_name=KERNEL,
+            cwd=str(making),
+            progress_bar=False,
+            request_save_on_cell_execute=False,
+            start_timeout=60,
+            execution_timeout=CELL_SECONDS,
+            skip_cells_with_tag="skip-execution",
+            store_widget_state=False,
+            kernel_manager_class=ReportKernelManager,
+        )
+    except PapermillExecutionError as error:
+        raise _failed(eng, path, f"cell {error.cell_index}", f"{error.ename}: {error.evalue}") from None
+    except Exception as error:
+        # A kernel that died or a cell that ran too long: the saved notebook can look whole, only this tells.
+        raise _failed(eng, path, "the kernel", f"{type(error).__name__}: {error}") from error
+    executed = nbformat.read(out, as_version=4)
+    _forget_this_machine(executed, path.name)
+    nbformat.write(executed, out)
+    return executed
+
+
+def _failed(eng: Engagement, path: Path, where: str, cause: str) -> ReportError:
+    first = next((line for line in cause.splitlines() if line.strip()), cause)
+    return ReportError(
+        f"{eng.name}, wave {eng.wave.id}: {path.name}, {where}: {first[:300]}",
+        fix="Nothing was published. Open the notebook in JupyterLab with the same parameters to see it.",
+    )
+
+
+def _forget_this_machine(notebook: NotebookNode, name: str) -> None:
+    """Drop the paths, times and process notes that papermill leaves in a notebook."""
+    notebook.metadata.pop("widgets", None)
+    kept = notebook.metadata.get("papermill", {}).get("parameters", {})
+    notebook.metadata["papermill"] = {"input_path": name, "parameters": kept}
+    for cell in notebook.cells:
+        cell.metadata.pop("papermill", None)
+        cell.metadata.pop("execution", None)
+        for output in cell.get("outputs", []):
+            output.get("metadata", {}).pop("papermill", None)
+
+
+def _day(eng: Engagement, moment: dt.datetime) -> dt.date:
+    return dt.date.fromisoformat(eng.wave.date or eng.facts.data_date or moment.date().isoformat())
+
+
+def _write_manifest(
+    making: Path, eng: Engagement, run_id: str, moment: dt.datetime, seconds: dict[str, float]
+) -> None:
+    files = sorted(path for path in making.rglob("*") if path.is_file())
+    manifest: dict[str, Any] = {
+        "run": run_id,
+        "engagement": eng.facts.engagement,
+        "wave": eng.wave.id,
+        "made_at": moment.isoformat(timespec="seconds"),
+        "library": library_version(),
+        "framework": eng.facts.framework,
+        "parameters": {"engagement": eng.facts.engagement, "wave": eng.wave.id, "extract": "extract"},
+        "seconds": seconds,
+        "files": {path.relative_to(making).as_posix(): _sha256(path) for path in files},
+    }
+    text = json.dumps(manifest, ensure_ascii=False, indent=1)
+    (making / "manifest.json").write_text(text + "\n", encoding="utf-8")
+
+
+def _sha256(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def _digest_of(folder: Path) -> str:
+    """Return one digest of a folder's files, names included."""
+    lines = [f"{path.name} {_sha256(path)}" for path in sorted(folder.iterdir())]
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()

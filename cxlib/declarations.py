@@ -10,6 +10,7 @@ import hashlib
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import date
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
@@ -18,17 +19,21 @@ from pydantic import (
     AfterValidator,
     BaseModel,
     ConfigDict,
+    Discriminator,
     Field,
     StringConstraints,
+    Tag,
     ValidationError,
     model_validator,
 )
+from pydantic_core import PydanticCustomError
 
 from cxlib.errors import DeclarationError, NotFoundError, Problem, nearest
 from cxlib.frames import HIGHEST, LOWEST, ROLE, TAKEN, ItemScale
 
-MAX_BYTES = 5_000_000
+MAX_BYTES = 1_000_000
 MAX_DEPTH = 30
+MAX_DIGITS = 18
 RESERVED_SLUGS = frozenset(
     {"con", "prn", "aux", "nul", *(f"{p}{n}" for p in ("com", "lpt") for n in range(10))}
 )
@@ -106,14 +111,14 @@ def parse_document(text: str, *, name: str) -> Document:
     try:
         node = yaml.compose(text, Loader=Loader)
     except yaml.YAMLError as error:
-        raise _not_yaml(error, name) from None
-    if node is None:
-        raise DeclarationError(f"{name} is empty")
+        raise _not_yaml(error, name, text) from None
     lines: dict[Path_, int] = {}
     problems: list[Problem] = []
-    data = _build(node, (), lines, problems, name)
+    data = _build(node, (), lines, problems, name) if node else None
     if problems:
         raise DeclarationError(f"{name} cannot be read", problems=problems)
+    if data is None:
+        raise DeclarationError(f"{name} is empty")
     return Document(name=name, text=text, data=data, lines=lines)
 
 
@@ -137,10 +142,13 @@ def _refuse_what_is_not_allowed(text: str, name: str) -> None:
             if depth > MAX_DEPTH:
                 raise DeclarationError(f"{name} line {line}: nested deeper than {MAX_DEPTH} levels")
     except yaml.YAMLError as error:
-        raise _not_yaml(error, name) from None
+        raise _not_yaml(error, name, text) from None
 
 
-def _not_yaml(error: yaml.YAMLError, name: str) -> DeclarationError:
+def _not_yaml(error: yaml.YAMLError, name: str, text: str) -> DeclarationError:
+    if isinstance(error, yaml.reader.ReaderError):
+        line = text.count("\n", 0, error.position) + 1
+        return DeclarationError(f"{name} line {line}: a control character, which YAML does not allow")
     mark = getattr(error, "problem_mark", None)
     where = f"{name} line {mark.line + 1}" if mark else name
     return DeclarationError(f"{where}: not valid YAML: {getattr(error, 'problem', None) or 'cannot be read'}")
@@ -155,19 +163,31 @@ def _build(node: yaml.Node, path: Path_, lines: dict[Path_, int], problems: list
         for key_node, value in node.value:
             key = str(key_node.value)
             line = key_node.start_mark.line + 1
-            if not isinstance(key_node, yaml.ScalarNode) or key in out:
+            if not isinstance(key_node, yaml.ScalarNode):
+                where = f"{name} line {line}, {dotted(path) or 'top'}"
+                problems.append(
+                    Problem(where, "the name of a field is a list or a mapping", "", "a word", line=line)
+                )
+                continue
+            if key in out:
                 problems.append(
                     Problem(f"{name} line {line}, {dotted((*path, key))}", "written twice", line=line)
                 )
             out[key] = _build(value, (*path, key), lines, problems, name)
             lines[(*path, key)] = line
         return out
+    if any(char == "\0" or "\ud800" <= char <= "\udfff" for char in node.value):
+        line = node.start_mark.line + 1
+        where = f"{name} line {line}, {dotted(path) or 'top'}"
+        problems.append(Problem(where, "holds a character that no file can store", line=line))
     kind = node.tag.rpartition(":")[2]
     if kind == "null":
         return None
     if kind == "bool":
         return node.value == "true"
-    return int(node.value) if kind == "int" else float(node.value) if kind == "float" else node.value
+    if kind == "int" and len(node.value) <= MAX_DIGITS:
+        return int(node.value)
+    return float(node.value) if kind in {"int", "float"} else node.value
 
 
 def dotted(path: Path_) -> str:
@@ -196,25 +216,41 @@ def _plain_name(text: str) -> str:
     return text
 
 
-Slug = Annotated[
-    str,
-    StringConstraints(pattern=r"^[a-z0-9](?:[a-z0-9_-]{0,62}[a-z0-9])?$"),
-    AfterValidator(_not_reserved),
-]
-Id = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*(?:\.[a-z0-9_]+)*$", max_length=64)]
-Dimension = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,31}$")]
+SLUG = r"^[a-z0-9](?:[a-z0-9_-]{0,62}[a-z0-9])?$"
+ID = r"^[a-z][a-z0-9_]*(?:\.[a-z0-9_]+)*$"
+DIMENSION = r"^[a-z][a-z0-9_]{0,31}$"
+LANGUAGE = r"^[a-z]{2}(?:-[A-Z]{2})?$"
+DAY = r"^\d{4}-\d{2}-\d{2}$"
+
+
+def _is_a_day(text: str) -> str:
+    date.fromisoformat(text)  # its ValueError says which part is out of range
+    return text
+
+
+Slug = Annotated[str, StringConstraints(pattern=SLUG), AfterValidator(_not_reserved)]
+Id = Annotated[str, StringConstraints(pattern=ID, max_length=64)]
+Dimension = Annotated[str, StringConstraints(pattern=DIMENSION)]
+Day = Annotated[str, StringConstraints(pattern=DAY), AfterValidator(_is_a_day)]
 Name = Annotated[str, StringConstraints(min_length=1, max_length=200), AfterValidator(_plain_name)]
-Language = Annotated[str, StringConstraints(pattern=r"^[a-z]{2}(?:-[A-Z]{2})?$")]
-Text = (
-    Annotated[str, StringConstraints(min_length=1)]
-    | dict[Language, Annotated[str, StringConstraints(min_length=1)]]
-)
-Number = Annotated[float, Field(strict=False, allow_inf_nan=False)]
+Language = Annotated[str, StringConstraints(pattern=LANGUAGE)]
+Prose = Annotated[str, StringConstraints(min_length=1)]
+Text = Annotated[
+    Annotated[Prose, Tag("one language")]
+    | Annotated[dict[Language, Prose], Field(min_length=1), Tag("by language")],
+    Discriminator(lambda text: "by language" if isinstance(text, dict) else "one language"),
+]
+Number = Annotated[float, Field(allow_inf_nan=False)]
 
 M = TypeVar("M", bound=BaseModel)
 
 
-def validate(model: type[M], document: Document, *, known: Iterable[str] = ()) -> M:
+def at(reason: str, *path: str | int) -> PydanticCustomError:
+    """Build the error of a check over several fields: it names the one that is wrong."""
+    return PydanticCustomError("reference", "{reason}", {"reason": reason, "path": path})
+
+
+def validate(model: type[M], document: Document) -> M:
     """Build a model from a document; every finding names its line and field.
 
     Raises
@@ -226,7 +262,7 @@ def validate(model: type[M], document: Document, *, known: Iterable[str] = ()) -
         return model.model_validate(document.data)
     except ValidationError as error:
         raise declaration_error(
-            document, (_problem(document, one, model, known) for one in error.errors())
+            document, (_problem(document, one, model) for one in error.errors())
         ) from None
 
 
@@ -238,12 +274,14 @@ def declaration_error(document: Document, problems: Iterable[Problem]) -> Declar
     )
 
 
-def _problem(document: Document, error: Any, model: type[BaseModel], known: Iterable[str]) -> Problem:
-    path = _real_path(document.data, error["loc"])
+def _problem(document: Document, error: Any, model: type[BaseModel]) -> Problem:
     kind, context = error["type"], error.get("ctx", {})
+    path = _real_path(document.data, (*error["loc"], *context.get("path", ())))
     if kind == "extra_forbidden":
-        reason, expected = "no such field" + nearest(str(error["loc"][-1]), _fields_around(model)), ""
-        found = ""
+        *around, field = error["loc"]
+        reason, expected, found = "no such field" + nearest(str(field), _fields_at(model, around)), "", ""
+    elif kind == "reference":
+        reason, expected, found = context["reason"], "", ""
     elif kind == "missing":
         reason, expected, found = "missing", str(error["loc"][-1]), ""
     else:
@@ -262,11 +300,30 @@ def _problem(document: Document, error: Any, model: type[BaseModel], known: Iter
     )
 
 
+_EXPECTED = {
+    "string_type": ("not text", "text; quote it if it looks like a number"),
+    "string_too_short": ("empty", "some text"),
+    "int_type": ("not a whole number", "a whole number without quotes"),
+    "float_type": ("not a number", "a number without quotes"),
+    "list_type": ("not a list", "a list: [one, two]"),
+    "dict_type": ("not a mapping", "fields: {name: value}"),
+    "model_type": ("not a mapping", "fields: {name: value}"),
+}
+_SHAPES = {
+    SLUG: "small letters and digits, with - or _ between them, at most 64",
+    ID: "small letters, digits, _ and dots, beginning with a letter: s3.i04",
+    DIMENSION: "small letters, digits and _, beginning with a letter, at most 32",
+    LANGUAGE: "a language: en, pt-BR",
+    DAY: "a day: 2026-09-18",
+}
+
+
 def _plain(message: str, kind: str, context: Mapping[str, Any]) -> tuple[str, str]:
-    if kind == "string_type":
-        return "not text", "text; quote it if it looks like a number"
+    if kind in _EXPECTED:
+        return _EXPECTED[kind]
     if kind == "string_pattern_mismatch":
-        return "not a valid id", f"a name like {context.get('pattern')}"
+        pattern = str(context.get("pattern"))
+        return "not written as it should be", _SHAPES.get(pattern, f"the pattern {pattern}")
     if kind in {"value_error", "assertion_error"}:
         return message.removeprefix("Value error, "), ""
     return message[0].lower() + message[1:], ""
@@ -284,22 +341,19 @@ def _real_path(data: Any, loc: Iterable[str | int]) -> Path_:
     return tuple(path)
 
 
-def _fields_around(model: type[BaseModel]) -> set[str]:
-    """Collect the field names of a model and of every model inside it."""
-    names: set[str] = set()
-    todo: list[Any] = [model]
-    seen: set[Any] = set()
-    while todo:
-        one = todo.pop()
-        if one in seen:
-            continue
-        seen.add(one)
-        if isinstance(one, type) and issubclass(one, BaseModel):
-            names.update(one.model_fields)
-            todo.extend(info.annotation for info in one.model_fields.values())
-        else:
-            todo.extend(getattr(one, "__args__", ()))
-    return names
+def _fields_at(model: type[BaseModel], path: Iterable[str | int]) -> list[str]:
+    """List the fields that may stand at a place of the file."""
+    for part in path:
+        if part in model.model_fields:
+            model = _model_in(model.model_fields[str(part)].annotation) or model
+    return list(model.model_fields)
+
+
+def _model_in(annotation: Any) -> type[BaseModel] | None:
+    """Find the model in `list[Step]`, `dict[Dimension, RoleSpec]`, `Target | None`."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    return next(filter(None, map(_model_in, getattr(annotation, "__args__", ()))), None)
 
 
 def _short(value: Any) -> str:
@@ -324,7 +378,7 @@ class SegmentSpec(Model):
 class WaveSpec(Model):
     id: Slug
     name: Name | None = None
-    date: Annotated[str, StringConstraints(pattern=r"^\d{4}-\d{2}-\d{2}$")] | None = None
+    date: Day | None = None
 
     @property
     def label(self) -> str:
@@ -342,7 +396,7 @@ class AssumptionSpec(Model):
     value: Number
     unit: Name
     source: Name
-    dated: Annotated[str, StringConstraints(pattern=r"^\d{4}-\d{2}-\d{2}$")]
+    dated: Day
 
 
 class TargetSpec(Model):
@@ -374,18 +428,23 @@ class EngagementSpec(Model):
         dims = self.dims
         for taken in self.segments:
             if taken in TAKEN:
-                raise ValueError(f"segment {taken!r} has a name that the suite uses itself; choose another")
-        for cut in self.release or []:
-            for dim in cut:
+                why = f"segment {taken!r} has a name that the suite uses itself; choose another"
+                raise at(why, "segments", taken)
+        for c, cut in enumerate(self.release or []):
+            for d, dim in enumerate(cut):
                 if dim not in dims:
-                    raise ValueError(
-                        f"release plan: unknown dimension {dim!r}; expected one of {', '.join(dims)}"
+                    raise at(
+                        f"unknown dimension {dim!r}{nearest(dim, dims)}; expected one of {', '.join(dims)}",
+                        "release",
+                        c,
+                        d,
                     )
             if len(cut) > 2 or len(set(cut)) < len(cut):
-                raise ValueError(f"release plan: {cut} is not a cut by at most two different dimensions")
+                raise at(f"{cut} is not a cut by at most two different dimensions", "release", c)
         ids = [wave.id for wave in self.waves]
-        if len(set(ids)) < len(ids):
-            raise ValueError("two waves have the same id")
+        for w, wave in enumerate(ids):
+            if wave in ids[:w]:
+                raise at(f"the wave {wave} is there twice", "waves", w, "id")
         return self
 
     @property
@@ -495,20 +554,23 @@ class MappingSpec(Model):
     @model_validator(mode="after")
     def _hold_together(self) -> MappingSpec:
         items = [item.item for item in self.items]
-        for repeated in sorted({item for item in items if items.count(item) > 1}):
-            raise ValueError(f"item {repeated} is mapped twice")
         columns = [item.column for item in self.items]
-        for repeated in sorted({column for column in columns if columns.count(column) > 1}):
-            raise ValueError(f"column {repeated!r} answers two items")
-        for item in self.items:
+        for i, item in enumerate(self.items):
+            if item.item in items[:i]:
+                raise at(f"item {item.item} is mapped twice", "items", i, "item")
+            if item.column in columns[:i]:
+                raise at(f"column {item.column!r} answers two items", "items", i, "column")
+            if item.column == self.id:
+                raise at(f"column {item.column!r} is the id; it cannot be an answer", "items", i, "column")
             if item.scale is not None and item.scale not in self.scales:
-                raise ValueError(
-                    f"item {item.item}: unknown scale {item.scale!r}{nearest(item.scale, self.scales)}"
-                )
-        for construct in self.constructs:
-            for one in construct.items:
+                raise at(f"unknown scale {item.scale}{nearest(item.scale, self.scales)}", "items", i, "scale")
+        names = [construct.id for construct in self.constructs]
+        for c, construct in enumerate(self.constructs):
+            if construct.id in (*names[:c], *items):
+                raise at(f"the id {construct.id} is there twice", "constructs", c, "id")
+            for i, one in enumerate(construct.items):
                 if one not in items:
-                    raise ValueError(f"construct {construct.id}: unknown item {one}{nearest(one, items)}")
+                    raise at(f"unknown item {one}{nearest(one, items)}", "constructs", c, "items", i)
         return self
 
     def declared_scale(self, item: ItemMapping) -> ItemScale | None:

@@ -33,7 +33,7 @@ from cxlib.declarations import (
     validate,
 )
 from cxlib.errors import NotFoundError, Problem, nearest
-from cxlib.frames import ItemScale
+from cxlib.frames import HIGHEST, LOWEST, ItemScale
 
 MATURITY = "maturity"
 
@@ -48,8 +48,8 @@ class Scale(Model):
     """An answer scale: whole numbers `low`…`high`, with words for some or all of them."""
 
     id: Dimension
-    low: int
-    high: int
+    low: Annotated[int, Field(ge=LOWEST, le=HIGHEST)]
+    high: Annotated[int, Field(ge=LOWEST, le=HIGHEST)]
     labels: dict[str, Text] = {}
 
 
@@ -82,7 +82,7 @@ class Item(Model):
     id: Id
     stream: Dimension | None = None
     topic: Text
-    statement: dict[Dimension, Text]
+    statement: Annotated[dict[Dimension, Text], Field(min_length=1)]
     scale: Dimension = MATURITY
     levels: list[Text] = []
     advice: list[Advice] = []
@@ -386,8 +386,10 @@ def _loose_ends(content: FrameworkFile) -> Iterator[Finding]:
                 "",
                 "permanent, unique ids",
             )
-    if clash := set(ids["item"]) & set(ids["question"]):
-        yield ("questions",), "a question has the id of an item", ", ".join(sorted(clash)), "unique ids"
+    for q, question in enumerate(content.questions):
+        if question.id in ids["item"]:
+            yield ("questions", q, "id"), "a question has the id of an item", question.id, "unique ids"
+    yield from _repeated(content)
 
     def known(kind: str, name: str, path: Path_) -> Iterator[Finding]:
         if name not in ids[kind]:
@@ -436,6 +438,16 @@ def _loose_ends(content: FrameworkFile) -> Iterator[Finding]:
             yield from known("scale", question.scale, ("questions", q, "scale"))
         for r, role in enumerate(question.roles):
             yield from known("role", role, ("questions", q, "roles", r))
+        for role in question.wordings:
+            yield from known("role", role, ("questions", q, "wordings", role))
+        asked_on = next((one for one in content.scales if one.id == question.scale), None)
+        if question.kind in {"nps", "enps"} and asked_on and (asked_on.low, asked_on.high) != (0, 10):
+            yield (
+                ("questions", q, "scale"),
+                f"{question.kind} on another scale",
+                f"{asked_on.low}…{asked_on.high}",
+                "0…10",
+            )
     for n, lens in enumerate(content.lenses):
         for r, row in enumerate(lens.rows):
             here = ("lenses", n, "rows", r)
@@ -444,8 +456,21 @@ def _loose_ends(content: FrameworkFile) -> Iterator[Finding]:
                 yield here, "nothing serves this row", "", "at least one item or question"
     for n, form in enumerate(content.forms):
         yield from _members(known, form, ("forms", n))
+        if not form.items and not form.questions:
+            yield ("forms", n), "the form asks nothing", "", "at least one item or question"
         for r, role in enumerate(form.roles):
             yield from known("role", role, ("forms", n, "roles", r))
+            if role not in ids["role"]:
+                continue
+            for q, one in enumerate(form.questions):
+                meant = next((question for question in content.questions if question.id == one), None)
+                if meant is not None and role not in meant.roles:
+                    yield (
+                        ("forms", n, "questions", q),
+                        f"{one} is not for {role}",
+                        "",
+                        f"a question whose roles name {role}",
+                    )
             for i, one in enumerate(form.items):
                 asked = next((item for step in content.steps for item in step.items if item.id == one), None)
                 if asked is not None and role not in asked.statement:
@@ -458,7 +483,37 @@ def _loose_ends(content: FrameworkFile) -> Iterator[Finding]:
     try:
         TopologicalSorter({step.id: step.requires for step in content.steps}).prepare()
     except CycleError as error:
-        yield ("steps",), "the steps require each other in a circle", " → ".join(error.args[1]), "an order"
+        circle = error.args[1]
+        s, step = next((s, step) for s, step in enumerate(content.steps) if step.id in circle)
+        r = next(r for r, before in enumerate(step.requires) if before in circle)
+        yield (
+            ("steps", s, "requires", r),
+            "the steps require each other in a circle",
+            " → ".join(circle),
+            "an order",
+        )
+
+
+def _repeated(content: FrameworkFile) -> Iterator[Finding]:
+    """Find what a list names twice."""
+    lists: list[tuple[Path_, list[str]]] = [(("languages",), content.languages)]
+    for s, step in enumerate(content.steps):
+        lists.append((("steps", s, "requires"), step.requires))
+    for q, question in enumerate(content.questions):
+        lists.append((("questions", q, "roles"), question.roles))
+    for n, lens in enumerate(content.lenses):
+        lists.append((("lenses", n, "rows"), [row.id for row in lens.rows]))
+        for r, row in enumerate(lens.rows):
+            lists.append((("lenses", n, "rows", r, "items"), row.items))
+            lists.append((("lenses", n, "rows", r, "questions"), row.questions))
+    for n, form in enumerate(content.forms):
+        lists.append((("forms", n, "roles"), form.roles))
+        lists.append((("forms", n, "items"), form.items))
+        lists.append((("forms", n, "questions"), form.questions))
+    for path, names in lists:
+        for i, name in enumerate(names):
+            if name in names[:i]:
+                yield (*path, i), f"{name} is there twice", "", "each once"
 
 
 def _members(known: Any, row: LensRow | Form, here: Path_) -> Iterator[Finding]:

@@ -14,10 +14,11 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from cxlib import charts, errors, forms, frames, tables
-    from cxlib.engagement import Engagement, LiveEngagement
-    from cxlib.engagement import open_engagement as open
+    from cxlib.engagement import Engagement
     from cxlib.errors import CxError
     from cxlib.framework import Framework, load_framework
+    from cxlib.live import LiveEngagement
+    from cxlib.live import open_engagement as open
     from cxlib.ordering import Sequence, sequence
     from cxlib.settings import read_settings
     from cxlib.tally import Tally, tally_batches
@@ -27,7 +28,7 @@ _PUBLIC = {
     "CxError": ("cxlib.errors", "CxError"),
     "Engagement": ("cxlib.engagement", "Engagement"),
     "Framework": ("cxlib.framework", "Framework"),
-    "LiveEngagement": ("cxlib.engagement", "LiveEngagement"),
+    "LiveEngagement": ("cxlib.live", "LiveEngagement"),
     "Sequence": ("cxlib.ordering", "Sequence"),
     "Tally": ("cxlib.tally", "Tally"),
     "charts": ("cxlib.charts", ""),
@@ -35,7 +36,7 @@ _PUBLIC = {
     "forms": ("cxlib.forms", ""),
     "frames": ("cxlib.frames", ""),
     "load_framework": ("cxlib.framework", "load_framework"),
-    "open": ("cxlib.engagement", "open_engagement"),
+    "open": ("cxlib.live", "open_engagement"),
     "read_settings": ("cxlib.settings", "read_settings"),
     "sequence": ("cxlib.ordering", "sequence"),
     "tables": ("cxlib.tables", ""),

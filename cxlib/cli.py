@@ -18,7 +18,7 @@ import typer
 from cxlib.errors import CxError, NotFoundError, nearest
 
 if TYPE_CHECKING:
-    from cxlib.engagement import Import, LiveEngagement
+    from cxlib.live import Import, LiveEngagement
 
 app = typer.Typer(
     name="cx",
@@ -58,8 +58,8 @@ def init(
     ] = 5,
 ) -> None:
     """Create an engagement, from a file or from options."""
-    from cxlib.engagement import add_engagement, create_engagement
     from cxlib.framework import find_framework, load_framework
+    from cxlib.live import add_engagement, create_engagement
     from cxlib.settings import read_settings
     from cxlib.store import Store
 
@@ -252,15 +252,10 @@ def _said(error: CxError) -> str:
 # ── What the commands share ─────────────────────────────────────────────────────────────────────
 
 
-@contextmanager
-def _live(engagement: str, wave: str | None = None) -> Iterator[LiveEngagement]:
-    from cxlib.engagement import open_live
+def _live(engagement: str, wave: str | None = None) -> LiveEngagement:
+    from cxlib.live import open_live
 
-    eng = open_live(engagement, wave=wave)
-    try:
-        yield eng
-    finally:
-        eng.store.close()
+    return open_live(engagement, wave=wave)
 
 
 def _declared(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from cxlib.engagement import create_engagement, open_live
+from cxlib.live import create_engagement, open_live
 from cxlib.run.reports import Run, make_report
 from cxlib.settings import Settings
 from cxlib.store import Store
@@ -26,8 +26,7 @@ def make_demo(settings: Settings, *, say: Callable[[str], None] = lambda line: N
         if SLUG not in {one.slug for one in store.engagements()}:
             spec = create_engagement(store, folder / "engagement.yaml", frameworks=settings.frameworks)
             say(f"created {spec.engagement}: {spec.name}")
-    eng = open_live(SLUG, settings=settings)
-    with eng.store:
+    with open_live(SLUG, settings=settings) as eng:
         for name in FILES:
             done = eng.import_file(folder / f"{name}.csv", folder / f"{name}.yaml")
             rows = done.batch.rows if done.batch else 0

@@ -1,0 +1,413 @@
+"""The live handle: an engagement in the store, everything that reads and what changes it.
+
+It makes the same extract that a report is made from, so that a figure in the workshop is the figure in
+the report.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Self
+
+from cxlib import anonymity, scoring
+from cxlib.declarations import EngagementSpec, MappingSpec, WaveSpec, parse_document, read_document, validate
+from cxlib.engagement import Engagement, library_version
+from cxlib.errors import SHOWN, DeclarationError, IngestError, NotFoundError, Problem, nearest
+from cxlib.extract import Extract, Facts, RoleFacts, WaveFacts, read_extract
+from cxlib.frames import DATE, RESPONDENT, WAVE
+from cxlib.framework import Framework, find_framework, load_framework, parse_framework
+from cxlib.ingest import Imported, convert
+from cxlib.instrument import Instrument
+from cxlib.settings import Settings, read_settings
+from cxlib.store import BatchRecord, Store
+from cxlib.tally import Tally, read_batches, tally_batches
+
+
+@dataclass(frozen=True)
+class Import:
+    """What an import did, or would do: `state` is "imported", "unchanged" or "dry run"."""
+
+    state: str
+    wave: str
+    batch: BatchRecord | None
+    found: Imported | None
+
+
+class LiveEngagement(Engagement):
+    """An engagement in the store: everything that :class:`Engagement` reads, and what changes it."""
+
+    def __init__(self, store: Store, slug: str, wave: str | None = None, language: str | None = None) -> None:
+        self.store = store
+        self.record = store.engagement(slug)
+        self.spec = self.record.spec
+        known = [one.id for one in store.waves(slug)]
+        if wave is not None and wave not in known:
+            raise NotFoundError(
+                f"{slug} has no wave {wave!r}{nearest(wave, known)}",
+                fix=f"There are: {', '.join(known)}. `cx import … --new-wave` adds one.",
+            )
+        self._slug, self._wave, self._language = slug, wave, language
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.store.close()
+
+    @property
+    def slug(self) -> str:
+        return self._slug
+
+    @cached_property
+    def framework(self) -> Framework:
+        return parse_framework(self.record.framework_document, name=f"the framework of {self._slug}")
+
+    @property
+    def wave_id(self) -> str:
+        """The wave in hand: the one asked for, else the latest that has answers, else the first."""
+        if self._wave is not None:
+            return self._wave
+        filled = {batch.wave for batch in self.store.batches(self._slug)}
+        waves = [one.id for one in self.store.waves(self._slug)]
+        return next((one for one in reversed(waves) if one in filled), waves[0])
+
+    @property
+    def extract(self) -> Extract:
+        """What would leave the building now; made anew when a batch, wave or target changed."""
+        state = self._state()
+        if self.__dict__.get("_made_for") != state:
+            self.__dict__["_made"] = self._make_extract()
+            self.__dict__["_made_for"] = state
+        made: Extract = self.__dict__["_made"]
+        return made
+
+    @property
+    def instrument(self) -> Instrument:  # type: ignore[override]
+        return Instrument.from_plain(
+            self.framework,
+            self._language or self.spec.languages[0],
+            [dict(one.declared) for one in self._batches()],
+        )
+
+    def tally(self, *, moments: bool = True) -> Tally:
+        """Count every answer of the waves up to this one; private, nothing here has passed the door."""
+        dims = (WAVE, *self.spec.dims)
+        cuts = self.spec.cuts if moments else None
+        total = tally_batches([], [], dims, framework=self.framework.stamp, cuts=cuts, constants={WAVE: ""})
+        scales = self.instrument.scales
+        for batch in self._batches():
+            path = self.store.batch_path(batch)
+            items = [scales[name] for name in _item_columns(path, self.spec.dims)]
+            one = tally_batches(
+                read_batches(path, [*self.spec.dims, *(scale.item for scale in items)]),
+                items,
+                dims,
+                framework=self.framework.stamp,
+                cuts=cuts,
+                constants={WAVE: batch.wave},
+            )
+            total = total + one
+        return total
+
+    def import_file(
+        self,
+        path: Path,
+        mapping: Path,
+        *,
+        wave: str | None = None,
+        new_wave: bool = False,
+        dry_run: bool = False,
+        progress: Callable[[int, int], None] | None = None,
+    ) -> Import:
+        """Import a survey file by a mapping file: all of it, or nothing.
+
+        Parameters
+        ----------
+        wave
+            The wave it belongs to; by default the one in hand.
+        new_wave
+            Add the wave if it is not there yet.
+        dry_run
+            Only say what would happen.
+        progress
+            Called with bytes read and bytes in all.
+
+        Returns
+        -------
+        An :class:`Import`; "unchanged" if the same file was imported with the same mapping before.
+
+        Raises
+        ------
+        DeclarationError, IngestError, ConflictError, NotFoundError, StoreError
+            Nothing is imported then.
+        """
+        path = Path(path)
+        document = read_document(Path(mapping))
+        spec = validate(MappingSpec, document)
+        instrument = self.instrument.declare(spec)
+        target = wave or self.wave_id
+        known = [one.id for one in self.store.waves(self._slug)]
+        if target not in known and not new_wave:
+            raise NotFoundError(
+                f"{self._slug} has no wave {target!r}{nearest(target, known)}",
+                fix="Pass --new-wave to add it, or name one that is there.",
+            )
+        if not path.is_file():
+            raise NotFoundError(f"no file {path}", fix="Check the path.")
+        with path.open("rb") as stream:
+            digest = hashlib.file_digest(stream, "sha256").hexdigest()
+        if target in known and (same := self.store.find_batch(self._slug, target, digest, document.digest)):
+            return Import("unchanged", target, same, None)
+        staged = self.store.staging() / f"{digest[:16]}-{document.digest[:16]}-{os.getpid()}.parquet"
+        try:
+            found = convert(
+                path,
+                spec,
+                scales=self.framework.scales,
+                roles=list(self.spec.roles),
+                segments=list(self.spec.segments),
+                key=self.store.pseudonym_key(self._slug),
+                out=staged,
+                progress=progress,
+            )
+            if found.source_sha256 != digest:
+                raise IngestError(f"{path.name} changed while it was read", fix="Import it again.")
+            if dry_run:
+                if target in known:
+                    self.store.foresee(self._slug, target, staged)
+                return Import("dry run", target, None, found)
+            if target not in known:
+                self.store.add_wave(self._slug, WaveSpec(id=target))
+            batch = self.store.add_batch(
+                self._slug,
+                target,
+                parquet=staged,
+                source_name=path.name,
+                source_sha256=digest,
+                mapping_document=document.text,
+                declared=instrument.to_plain(),
+            )
+        finally:
+            staged.unlink(missing_ok=True)
+        return Import("imported", target, batch, found)
+
+    def undo(self, batch: str | None = None) -> BatchRecord:
+        """Undo an import, by default the latest; its respondents may be imported again."""
+        return self.store.undo_batch(self._slug, batch)
+
+    def set_target(self, what: str, level: float, because: str = "") -> None:
+        """Set the level [1–5] that a step or item is to reach; the newest counts.
+
+        Raises
+        ------
+        NotFoundError
+            If the framework has no such step or item.
+        """
+        known = [step.id for step in self.framework.steps] + list(self.framework.items)
+        if what not in known:
+            raise NotFoundError(f"no step or item {what!r}{nearest(what, known)}")
+        self.store.set_target(self._slug, what, level, because)
+
+    def at_wave(self, wave: str) -> LiveEngagement:
+        """Return a handle on another wave of the same engagement."""
+        return LiveEngagement(self.store, self._slug, wave, self._language)
+
+    def _waves(self) -> list[WaveSpec]:
+        """Return the waves up to the one in hand, oldest first."""
+        waves = self.store.waves(self._slug)
+        last = [one.id for one in waves].index(self.wave_id)
+        return waves[: last + 1]
+
+    def _batches(self) -> list[BatchRecord]:
+        inside = {one.id for one in self._waves()}
+        return [one for one in self.store.batches(self._slug) if one.wave in inside]
+
+    def _state(self) -> tuple[Any, ...]:
+        return (
+            self.wave_id,
+            tuple(one.id for one in self._batches()),
+            tuple(sorted((id_, one.level) for id_, one in self.store.targets(self._slug).items())),
+        )
+
+    def _make_extract(self) -> Extract:
+        tally = self.tally()
+        release = anonymity.release(tally, self.spec.cuts, self.spec.anonymity.scores)
+        instrument = self.instrument
+        estimates = scoring.estimate_parts(tally, release, instrument)
+        roles = {role.id: role for role in self.framework.roles}
+        facts = Facts(
+            engagement=self._slug,
+            client=self.spec.name,
+            wave=self.wave_id,
+            waves=tuple(WaveFacts(one.id, one.label, one.date) for one in self._waves()),
+            language=instrument.language,
+            framework=self.framework.stamp,
+            framework_digest=self.framework.digest,
+            roles=tuple(
+                RoleFacts(
+                    id_,
+                    instrument.say(roles[id_].name),
+                    roles[id_].kind,
+                    role.population,
+                    float(roles[id_].weight if role.weight is None else role.weight),
+                )
+                for id_, role in sorted(self.spec.roles.items(), key=lambda one: list(roles).index(one[0]))
+            ),
+            segments={id_: segment.name for id_, segment in self.spec.segments.items()},
+            cuts=self.spec.cuts,
+            threshold_scores=self.spec.anonymity.scores,
+            threshold_comments=self.spec.anonymity.comments,
+            targets={id_: one.level for id_, one in sorted(self.store.targets(self._slug).items())},
+            declared=instrument.to_plain(),
+            data_date=self._last_answer(),
+            notes=tuple(dict.fromkeys(_note(one) for one in self._batches() if _note(one))),
+            library=library_version(),
+        )
+        return Extract(facts, self.record.framework_document, release, estimates)
+
+    def _last_answer(self) -> str | None:
+        """Return the date of the last answer from the files' own statistics, without reading a row."""
+        import pyarrow.compute as pc
+        import pyarrow.parquet as pq
+
+        last = [
+            found
+            for batch in self._batches()
+            if (found := pc.max(pq.read_table(self.store.batch_path(batch), columns=[DATE])[DATE]).as_py())
+            is not None
+        ]
+        return max(last).isoformat() if last else None
+
+
+def _item_columns(path: Path, dims: Sequence[str]) -> list[str]:
+    import pyarrow.parquet as pq
+
+    beside = {RESPONDENT, DATE, *dims}
+    return [name for name in pq.read_schema(path).names if name not in beside]
+
+
+def _note(batch: BatchRecord) -> str:
+    plain = parse_document(batch.mapping_document, name="mapping").data
+    return str(plain.get("note") or "")
+
+
+# ── Opening and creating ────────────────────────────────────────────────────────────────────────
+
+
+def open_engagement(
+    engagement: str,
+    *,
+    wave: str | None = None,
+    extract: str | Path | None = None,
+    language: str | None = None,
+    settings: Settings | None = None,
+) -> Engagement:
+    """Open one wave of an engagement, from the live store or from a published extract.
+
+    Parameters
+    ----------
+    engagement
+        Its name in the store, for example "harbour".
+    wave
+        The wave's id; by default the latest that has answers.
+    extract
+        The `extract` folder of a run; empty for the live store.
+    language
+        One of the engagement's languages, for a live store; an extract has its own.
+
+    Raises
+    ------
+    NotFoundError
+        If there is no such engagement, wave or extract, naming the nearest.
+    """
+    if extract:
+        found = read_extract(Path(extract))
+        if engagement and engagement != found.facts.engagement:
+            raise NotFoundError(f"{extract} is an extract of {found.facts.engagement}, not of {engagement}")
+        return Engagement(found, wave or None)
+    return open_live(engagement, wave=wave, language=language, settings=settings)
+
+
+def open_live(
+    engagement: str,
+    *,
+    wave: str | None = None,
+    language: str | None = None,
+    settings: Settings | None = None,
+) -> LiveEngagement:
+    """Open one wave of an engagement in the store, to read from and to change.
+
+    Raises
+    ------
+    NotFoundError
+        If there is no such engagement or wave, naming the nearest.
+    """
+    store = Store.open(settings or read_settings())
+    try:
+        return LiveEngagement(store, engagement, wave or None, language)
+    except BaseException:
+        store.close()
+        raise
+
+
+def create_engagement(store: Store, path: Path, *, frameworks: Path) -> EngagementSpec:
+    """Create an engagement from its file; `framework` in it is an id, an id-version, or a path beside it.
+
+    Raises
+    ------
+    DeclarationError
+        If it names a role, language, step or item that the framework does not have.
+    ConflictError
+        If the name is taken.
+    """
+    document = read_document(path)
+    spec = validate(EngagementSpec, document)
+    beside = path.parent / spec.framework
+    framework = load_framework(beside if beside.is_file() else find_framework(spec.framework, frameworks))
+    add_engagement(store, spec, framework, name=document.name)
+    return spec
+
+
+def add_engagement(
+    store: Store, spec: EngagementSpec, framework: Framework, *, name: str = "engagement"
+) -> None:
+    """Add a declared engagement to the store, after checking it against its framework."""
+    roles = [role.id for role in framework.roles]
+    ids = [*(step.id for step in framework.steps), *framework.items]
+    languages = framework.content.languages
+    problems = [
+        Problem(
+            f"{name}, {field}",
+            f"{framework.id} {framework.version} has no {one!r}{nearest(one, known)}",
+            expected=", ".join(known[:SHOWN]) + (" …" if len(known) > SHOWN else ""),
+        )
+        for field, named, known in (
+            ("roles", spec.roles, roles),
+            ("languages", spec.languages, languages),
+            ("targets", spec.targets, ids),
+        )
+        for one in named
+        if one not in known
+    ]
+    if problems:
+        raise DeclarationError(
+            f"{name} does not fit {framework.id} {framework.version}",
+            problems=problems,
+            fix="Correct it and try again.",
+        )
+    store.add_engagement(
+        fix_release(spec),
+        framework_id=framework.id,
+        framework_version=framework.version,
+        framework_document=framework.document.text,
+    )
+
+
+def fix_release(spec: EngagementSpec) -> EngagementSpec:
+    """Write the release plan out, so that a later default cannot change what was agreed."""
+    return spec.model_copy(update={"release": [list(cut) for cut in spec.cuts]})

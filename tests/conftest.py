@@ -1,0 +1,108 @@
+"""A real browser for the tests that look at pages; everything else builds its own data."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import settings as laws
+
+# A law's deadline would measure the machine, not the law.
+laws.register_profile("cx", deadline=None)
+laws.load_profile("cx")
+
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+WATCH = """
+window.cxViolations = [];
+document.addEventListener("securitypolicyviolation",
+  (event) => window.cxViolations.push(`${event.violatedDirective} ${event.blockedURI} ${event.sample}`));
+"""
+
+
+@dataclass
+class Visit:
+    """A page that was opened, and what the browser had to say about it."""
+
+    page: Any
+    errors: list[str] = field(default_factory=list)
+    requests: list[str] = field(default_factory=list)
+    alerts: list[str] = field(default_factory=list)
+
+    @property
+    def violations(self) -> list[str]:
+        found: list[str] = self.page.evaluate("window.cxViolations")
+        return found
+
+
+def dismiss(dialog: Any, seen: Visit) -> None:
+    seen.alerts.append(dialog.message)
+    dialog.dismiss()
+
+
+def _absent(reason: str) -> None:
+    if os.environ.get("CX_REQUIRE_BROWSER") == "1":
+        pytest.fail(f"CX_REQUIRE_BROWSER=1, but {reason}")
+    pytest.skip(reason)
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Any]:
+    """Start Chromium once; skip without it, or fail where CX_REQUIRE_BROWSER=1 asks for it."""
+    names = ("chromium", "chromium-browser", "google-chrome")
+    program = os.environ.get("CX_CHROMIUM") or next(filter(None, map(shutil.which, names)), None)
+    if program is None:
+        _absent("Chromium is not installed (apt-get install chromium, or set CX_CHROMIUM)")
+    try:
+        from playwright.sync_api import sync_playwright
+    except ImportError:
+        _absent("the Python package playwright is not installed")
+    with sync_playwright() as playwright:
+        started = playwright.chromium.launch(executable_path=program, args=FLAGS)
+        yield started
+        started.close()
+
+
+@pytest.fixture
+def visit(browser: Any) -> Iterator[Callable[..., Visit]]:
+    """Open a file or an address: `visit(path, width=390, color_scheme="dark")`.
+
+    Any further keyword goes to the browser's context. Requests are all but the page itself and
+    `data:` addresses; `offline=True` is the default, so that one that is made also fails.
+    """
+    with ExitStack() as closing:
+
+        def open_page(
+            address: str | Path, *, width: int = 1280, height: int = 900, offline: bool = True, **context: Any
+        ) -> Visit:
+            url = address.resolve().as_uri() if isinstance(address, Path) else address
+            opened = browser.new_context(
+                viewport={"width": width, "height": height}, offline=offline, **context
+            )
+            closing.callback(opened.close)
+            seen = Visit(opened.new_page())
+            seen.page.add_init_script(WATCH)
+            seen.page.on("console", lambda m: seen.errors.append(m.text) if m.type == "error" else None)
+            seen.page.on("pageerror", lambda error: seen.errors.append(str(error)))
+            seen.page.on("dialog", lambda dialog: dismiss(dialog, seen))
+            seen.page.on(
+                "request",
+                lambda r: None if r.url == url or r.url.startswith("data:") else seen.requests.append(r.url),
+            )
+            seen.page.goto(url)
+            return seen
+
+        yield open_page

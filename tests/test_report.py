@@ -1,0 +1,460 @@
+"""Reports from end to end: what a run holds, what a browser makes of it, and what a failure leaves.
+
+These are the slow ones. One run of the example, one of the bakery (with hostile names) and one of the
+real customers are made once and looked at by many tests.
+"""
+
+from __future__ import annotations
+
+import base64
+import csv
+import hashlib
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import pyarrow.parquet as pq
+import pytest
+from nbformat import v4
+
+from cxlib.engagement import Engagement
+from cxlib.errors import ReportError
+from cxlib.extract import read_extract
+from cxlib.live import LiveEngagement, create_engagement, open_engagement
+from cxlib.run.reports import Run, make_report
+from cxlib.run.results import results, to_json
+from cxlib.settings import Settings, read_settings
+from cxlib.store import Store
+from tests.samples import BAKERY, DIARY, created, mapping, survey
+
+nb: Any = v4
+ROOT = Path(__file__).resolve().parents[1]
+REFERENCE = Path(os.environ.get("CX_REFERENCE") or ROOT.parent / "shared" / "reference")
+VEGALITE = "application/vnd.vegalite.v5+json"
+WIDGET = "application/vnd.jupyter.widget-view+json"
+IMAGE = "</script><img src=x onerror=alert(1)>"
+DRAWING = "<svg onload=alert(1)>"
+SECRET = "hunter2-CANARY-SECRET"
+
+
+@dataclass(frozen=True)
+class Made:
+    """A published run, and the store it came from."""
+
+    folder: Path
+    home: Path
+    said: str = ""
+
+    @property
+    def report(self) -> Path:
+        return self.folder / "report.html"
+
+    @property
+    def settings(self) -> Settings:
+        return read_settings({"CX_HOME": str(self.home)})
+
+    def notebooks(self) -> Iterator[Any]:
+        for path in sorted((self.folder / "notebooks").iterdir()):
+            yield nbformat.read(path, as_version=4)
+
+    def outputs(self) -> Iterator[Any]:
+        for notebook in self.notebooks():
+            for cell in notebook.cells:
+                yield from cell.get("outputs", [])
+
+    def charts(self) -> list[Any]:
+        return [
+            dict(output.data)[VEGALITE] for output in self.outputs() if VEGALITE in output.get("data", {})
+        ]
+
+
+def cx(home: Path, *args: object) -> str:
+    """Run the command line as a person would, in another process."""
+    inherited = {name: value for name, value in os.environ.items() if name != "CX_DATABASE_URL"}
+    done = subprocess.run(
+        [sys.executable, "-m", "cxlib", *map(str, args)],
+        env={**inherited, "CX_HOME": str(home)},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=600,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def only_run(home: Path) -> Path:
+    (found,) = (path.parent for path in home.glob("reports/out/*/*/*/manifest.json"))
+    return found
+
+
+@pytest.fixture(scope="session")
+def demos(tmp_path_factory: pytest.TempPathFactory) -> list[Made]:
+    """The example twice, at the same time, in two homes that know nothing of each other."""
+    homes = [tmp_path_factory.mktemp(name) for name in ("demo", "again")]
+    with ThreadPoolExecutor(2) as pool:
+        said = list(pool.map(lambda home: cx(home, "demo"), homes))
+    return [Made(only_run(home), home, text) for home, text in zip(homes, said, strict=True)]
+
+
+@pytest.fixture(scope="session")
+def demo(demos: list[Made]) -> Made:
+    return demos[0]
+
+
+@pytest.fixture(scope="session")
+def bakery(tmp_path_factory: pytest.TempPathFactory) -> Made:
+    """A framework that the suite does not know, from init to report, with markup in every name."""
+    home = tmp_path_factory.mktemp("bakery")
+    (home / BAKERY.name).write_bytes(BAKERY.read_bytes())
+    declared = {
+        "engagement": "crumbs", "name": f"Crumb {DRAWING}", "framework": BAKERY.name,
+        "roles": {"owner": {"population": 12}, "team": {}, "guest": {}},
+        "segments": {"shop": {"name": f"Shop {IMAGE}"}},
+        "waves": [{"id": "w1", "name": f"Spring {IMAGE}", "date": "2026-03-31"}],
+        "targets": {"oven": {"level": 3.5, "because": IMAGE}},
+    }  # fmt: skip
+    (home / "crumbs.yaml").write_text(json.dumps(declared))
+    path = survey(home / "spring.csv")
+    path.write_text(path.read_text().replace(",harbour,", f",{IMAGE},").replace(",market,", f",{DRAWING},"))
+    text = mapping(home).read_text()
+    for words in ("Made up for the tests.", "Room for bicycles", "name: Parking"):
+        assert words in text
+        text = text.replace(words, f"{words} {IMAGE}")
+    mapping(home, text)
+    settings = read_settings({"CX_HOME": str(home)})
+    with Store.open(settings) as store:
+        create_engagement(store, home / "crumbs.yaml", frameworks=settings.frameworks)
+        eng = LiveEngagement(store, "crumbs")
+        eng.import_file(path, home / "mapping.yaml")
+        return Made(make_report(eng, settings).folder, home)
+
+
+@pytest.fixture(scope="session")
+def mobi(tmp_path_factory: pytest.TempPathFactory) -> Made:
+    """250 real customers of a mobile operator; the file never enters the repository."""
+    file = REFERENCE / "mobi.csv"
+    if not file.is_file():
+        pytest.skip(f"no {file}: set CX_REFERENCE to the folder of the reference data")
+    home = tmp_path_factory.mktemp("mobi")
+    cx(home, "init", "mobi", "--name", "A mobile operator", "--role", "customer", "--wave", "2005")
+    cx(home, "import", "mobi", file, "--mapping", ROOT / "data" / "mappings" / "mobi.yaml")
+    said = json.loads(cx(home, "report", "mobi", "--json"))
+    return Made(Path(said["folder"]), home)
+
+
+# ── What a run holds ────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_run_holds_extract_notebooks_results_page_and_manifest(demo: Made) -> None:
+    found = {path.relative_to(demo.folder).as_posix() for path in demo.folder.rglob("*") if path.is_file()}
+    assert found == {
+        "report.html", "results.json", "manifest.json",
+        "notebooks/0_overview.ipynb", "notebooks/1_leadership.ipynb",
+        "extract/extract.json", "extract/framework.yaml", "extract/groups.parquet", "extract/counts.parquet",
+        "extract/withheld.parquet", "extract/estimates.parquet",
+    }  # fmt: skip
+
+
+def test_the_demo_says_where_its_report_is_and_what_to_try_next(demo: Made) -> None:
+    assert f"Report: {demo.report}" in demo.said
+    assert "cx scores harbour --by role" in demo.said
+
+
+def test_the_manifest_names_every_file_with_its_true_digest(demo: Made) -> None:
+    manifest = json.loads((demo.folder / "manifest.json").read_text())
+    files = (path for path in demo.folder.rglob("*") if path.is_file() and path.name != "manifest.json")
+    assert manifest["files"] == {
+        path.relative_to(demo.folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in files
+    }
+    assert manifest["run"] == demo.folder.name
+    assert set(manifest["seconds"]) == {"0_overview", "1_leadership"}
+    assert all(seconds > 0 for seconds in manifest["seconds"].values())
+    assert (manifest["engagement"], manifest["wave"]) == ("harbour", "2026-autumn")
+
+
+def test_results_can_be_rebuilt_from_the_extract_to_the_bit(demo: Made) -> None:
+    published = Engagement(read_extract(demo.folder / "extract"))
+    assert to_json(results(published)) == (demo.folder / "results.json").read_text(encoding="utf-8")
+
+
+def test_results_hold_every_published_cut_and_no_figure_of_a_hidden_group(demo: Made) -> None:
+    found = json.loads((demo.folder / "results.json").read_text())
+    assert list(found["scores"]) == ["everyone", "role", "hotel", "role×hotel"]
+    rows = [row for cut in found["scores"].values() for row in cut]
+    assert any(row["is_hidden"] for row in rows)
+    for row in rows:
+        shown = (row["n"], row["mean"], row["low"], row["high"])
+        assert all(one is None for one in shown) if row["is_hidden"] else None not in shown
+    assert found["sequence"]["position"] is not None
+
+
+def test_nothing_is_left_beside_the_run(demo: Made) -> None:
+    assert [path.name for path in demo.folder.parent.iterdir()] == [demo.folder.name]
+
+
+def test_every_notebook_was_executed_and_says_nothing_of_this_machine(demo: Made) -> None:
+    words = {str(ROOT), str(demo.home), str(Path.home()), sys.prefix, socket.gethostname(), "/tmp/"}
+    for notebook in demo.notebooks():
+        assert notebook.metadata.papermill.parameters == {
+            "engagement": "harbour", "wave": "2026-autumn", "extract": "extract",
+        }  # fmt: skip
+        assert any(cell.get("outputs") for cell in notebook.cells)
+        text = nbformat.writes(notebook)
+        assert [word for word in words if len(word) > 3 and word in text] == []
+
+
+def test_no_notebook_keeps_widgets(demo: Made) -> None:
+    for notebook in demo.notebooks():
+        assert "widgets" not in notebook.metadata
+    assert not [output for output in demo.outputs() if WIDGET in output.get("data", {})]
+
+
+def test_what_is_for_the_workshop_or_for_exploring_was_not_run(demo: Made) -> None:
+    skipped = [
+        cell
+        for notebook in demo.notebooks()
+        for cell in notebook.cells
+        if cell.cell_type == "code" and "skip-execution" in cell.metadata.get("tags", [])
+    ]
+    assert skipped
+    assert not any(cell.outputs for cell in skipped)
+
+
+def test_a_second_run_gives_the_same_bits(demos: list[Made]) -> None:
+    demo, again = demos
+    assert (again.folder / "results.json").read_bytes() == (demo.folder / "results.json").read_bytes()
+    for path in sorted((demo.folder / "extract").iterdir()):
+        assert (again.folder / "extract" / path.name).read_bytes() == path.read_bytes(), path.name
+    assert len(demo.charts()) >= 4
+    assert again.charts() == demo.charts()
+
+
+# ── What a browser makes of it ──────────────────────────────────────────────────────────────────
+
+
+def drawn(seen: Any) -> Any:
+    seen.page.wait_for_selector("html[data-charts=drawn]", timeout=60_000)
+    return seen.page
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+def test_the_report_opens_offline_with_every_chart_drawn(
+    demo: Made, visit: Callable[..., Any], width: int
+) -> None:
+    seen = visit(demo.report, width=width)
+    page = drawn(seen)
+    charts = page.locator("figure.cx-chart").count()
+    assert charts == len(demo.charts()) >= 4
+    assert page.locator("figure .cx-plot svg").count() == charts
+    assert (seen.errors, seen.requests, seen.alerts, seen.violations) == ([], [], [], [])
+    assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+    assert "Harbour Hotels" in page.title()
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+def test_markup_in_names_runs_nowhere_in_the_report(
+    bakery: Made, visit: Callable[..., Any], width: int
+) -> None:
+    seen = visit(bakery.report, width=width)
+    page = drawn(seen)
+    assert page.locator("figure .cx-plot svg").count() == len(bakery.charts()) > 0
+    assert page.locator("img").count() == 0
+    page.mouse.move(width / 2, 400)
+    assert (seen.alerts, seen.errors, seen.requests, seen.violations) == ([], [], [], [])
+    assert DRAWING in page.locator("body").inner_text()
+
+
+def test_a_real_customer_wave_opens_offline_with_every_chart_drawn(
+    mobi: Made, visit: Callable[..., Any]
+) -> None:
+    seen = visit(mobi.report, width=390)
+    page = drawn(seen)
+    assert page.locator("figure .cx-plot svg").count() == len(mobi.charts()) > 0
+    assert (seen.errors, seen.requests, seen.violations) == ([], [], [])
+
+
+# ── A framework that the suite does not know ────────────────────────────────────────────────────
+
+
+def test_a_small_framework_gives_the_overview_alone(bakery: Made) -> None:
+    assert [path.name for path in (bakery.folder / "notebooks").iterdir()] == ["0_overview.ipynb"]
+    found = json.loads((bakery.folder / "results.json").read_text())
+    assert [one["step"] for one in found["sequence"]["steps"]] == ["grain", "oven", "counter", "street"]
+    page = bakery.report.read_text(encoding="utf-8")
+    for words in ("Good ingredients", "Even baking", "Bakers and shop staff", "crumb 1.0.0"):
+        assert words in page
+
+
+def test_markup_in_names_stays_text_in_the_page(bakery: Made) -> None:
+    page = bakery.report.read_text(encoding="utf-8")
+    assert IMAGE not in page
+    assert DRAWING not in page
+    assert "&lt;svg onload=alert(1)&gt;" in page
+
+
+def test_no_byte_of_a_run_is_a_persons(bakery: Made) -> None:
+    eng = open_engagement("crumbs", settings=bakery.settings)
+    assert isinstance(eng, LiveEngagement)
+    with eng.store as store:
+        pseudonyms = {
+            one
+            for batch in store.batches("crumbs")
+            for one in pq.read_table(store.batch_path(batch))["respondent"].to_pylist()
+        }
+        key = store.pseudonym_key("crumbs")
+    assert len(pseudonyms) == 137
+    personal = [b"CANARY-ID", DIARY.encode(), key, key.hex().encode(), base64.b64encode(key)]
+    personal += [one.encode() for one in pseudonyms]
+    for path in (path for path in bakery.folder.rglob("*") if path.is_file()):
+        content = path.read_bytes()
+        assert [one for one in personal if one in content] == [], path.name
+
+
+# ── Real input ──────────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_wave_of_customers_says_that_the_steps_were_not_assessed(mobi: Made) -> None:
+    page = mobi.report.read_text(encoding="utf-8")
+    assert "not assessed" in page.lower()
+    found = json.loads((mobi.folder / "results.json").read_text())
+    assert found["sequence"]["position"] is None
+    assert len(found["sequence"]["missing"]) == 7
+    assert not [row for row in found["scores"]["everyone"] if row["kind"] == "step"]
+
+
+def test_a_wave_of_customers_shows_its_constructs_on_its_own_scale(mobi: Made) -> None:
+    with (REFERENCE / "mobi.csv").open(encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    means = {
+        name: sum(1 + 4 * (int(row[column]) - 1) / 9 for row in rows for column in columns)
+        / len(rows)
+        / len(columns)
+        for name, columns in {
+            "image": ["IMAG1", "IMAG2", "IMAG3", "IMAG4", "IMAG5"],
+            "satisfaction": ["CUSA1", "CUSA2", "CUSA3"],
+            "complaints": ["CUSCO"],
+        }.items()
+    }
+    found = json.loads((mobi.folder / "results.json").read_text())
+    shown = {row["id"]: row for row in found["scores"]["everyone"] if row["kind"] == "construct"}
+    assert len(shown) == 7
+    for name, mean in means.items():
+        assert shown[name]["mean"] == pytest.approx(mean, abs=1e-12)
+        assert (shown[name]["n"], shown[name]["low"] < mean < shown[name]["high"]) == (250, True)
+    assert "24 items answered on 1–10" in found["scales"][0]
+    page = mobi.report.read_text(encoding="utf-8")
+    assert "24 items answered on 1–10" in page
+    assert "Satisfaction" in page
+
+
+# ── Failures ────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.fixture(scope="module")
+def crumbs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveEngagement]:
+    home = tmp_path_factory.mktemp("crumbs")
+    eng = created(read_settings({"CX_HOME": str(home)}))
+    eng.import_file(survey(home / "spring.csv"), mapping(home))
+    yield eng
+    eng.store.close()
+
+
+Probe = Callable[..., Run]
+
+
+@pytest.fixture
+def probe(crumbs: LiveEngagement, tmp_path: Path) -> Probe:
+    """Make a report of one notebook whose only cell holds the given lines."""
+
+    def run(*lines: str) -> Run:
+        share = tmp_path / "share"
+        (share / "notebooks").mkdir(parents=True)
+        for name in ("data", "reports"):
+            (share / name).symlink_to(ROOT / name)
+        cells = [
+            nb.new_markdown_cell("# Probe\n\nA question."),
+            nb.new_code_cell('engagement = ""\nwave = ""\nextract = ""', metadata={"tags": ["parameters"]}),
+            nb.new_code_cell("\n".join(lines)),
+        ]
+        kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
+        nbformat.write(nb.new_notebook(cells=cells, metadata=kernel), share / "notebooks" / "0_probe.ipynb")
+        return make_report(crumbs, replace(read_settings({"CX_HOME": str(tmp_path)}), share=share))
+
+    return run
+
+
+def nothing_published(home: Path) -> bool:
+    return not [path for path in home.glob("reports/out/**/*") if path.is_file() or path.name.startswith(".")]
+
+
+def test_a_notebook_that_raises_leaves_no_run_and_says_who_where_and_why(
+    probe: Probe, tmp_path: Path
+) -> None:
+    with pytest.raises(ReportError) as caught:
+        probe('raise ValueError("the third oven is cold")')
+    first, *_ = str(caught.value).splitlines()
+    for part in ("Crumb & Sons", "w1", "0_probe.ipynb", "cell ", "ValueError: the third oven is cold"):
+        assert part in first
+    assert nothing_published(tmp_path)
+
+
+def test_the_cell_that_is_named_is_the_one_in_the_notebook_as_it_was_written(probe: Probe) -> None:
+    with pytest.raises(ReportError, match=r"cell 3\b"):
+        probe("1 / 0")
+
+
+def test_a_kernel_that_dies_leaves_no_run_and_says_so(probe: Probe, tmp_path: Path) -> None:
+    started = time.monotonic()
+    with pytest.raises(ReportError) as caught:
+        probe("import os", "os._exit(3)")
+    first, *_ = str(caught.value).splitlines()
+    for part in ("Crumb & Sons", "w1", "0_probe.ipynb", "kernel"):
+        assert part in first
+    assert nothing_published(tmp_path)
+    assert time.monotonic() - started < 60
+
+
+def test_a_notebook_that_warns_leaves_no_run(probe: Probe, tmp_path: Path) -> None:
+    with pytest.raises(ReportError, match="soon"):
+        probe("import warnings", 'warnings.warn("soon", FutureWarning)')
+    assert nothing_published(tmp_path)
+
+
+def test_a_kernel_sees_no_secret_of_who_started_it(probe: Probe, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CX_DATABASE_URL", f"postgresql+psycopg://user:{SECRET}@host/name")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", SECRET)
+    run = probe("import os", 'sorted(os.environ), "PATH" in os.environ, list(os.environ.values())')
+    everything = b"".join(path.read_bytes() for path in run.folder.rglob("*") if path.is_file())
+    assert b"OMP_NUM_THREADS" in everything, "the environment was meant to be shown"
+    for hidden in (SECRET.encode(), b"CX_DATABASE_URL", b"AWS_SECRET_ACCESS_KEY"):
+        assert hidden not in everything
+
+
+def test_a_wave_without_answers_gives_no_report(tmp_path: Path) -> None:
+    settings = read_settings({"CX_HOME": str(tmp_path)})
+    eng = created(settings)
+    with eng.store, pytest.raises(ReportError, match="Crumb & Sons, wave w1: 0 responses"):
+        make_report(eng, settings)
+    assert nothing_published(tmp_path)
+
+
+def test_a_notebook_without_the_parameters_is_refused(crumbs: LiveEngagement, tmp_path: Path) -> None:
+    (tmp_path / "notebooks").mkdir()
+    kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
+    cells = [nb.new_markdown_cell("# A"), nb.new_code_cell("wave = ''", metadata={"tags": ["parameters"]})]
+    nbformat.write(nb.new_notebook(cells=cells, metadata=kernel), tmp_path / "notebooks" / "0_a.ipynb")
+    settings = replace(read_settings({"CX_HOME": str(tmp_path)}), share=tmp_path)
+    with pytest.raises(ReportError, match="has no parameter engagement, extract"):
+        make_report(crumbs, settings)
+    assert nothing_published(tmp_path)

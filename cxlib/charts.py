@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from textwrap import wrap
 from typing import TYPE_CHECKING, Any
 
 import altair as alt
@@ -16,6 +17,7 @@ import pandas as pd
 
 from cxlib.errors import ContractError
 from cxlib.frames import DISTRIBUTION, METRICS, ROLE, SCORES, UNSCORED, check
+from cxlib.look import palette, theme
 from cxlib.tables import Html, missing
 
 if TYPE_CHECKING:
@@ -24,6 +26,10 @@ if TYPE_CHECKING:
 
 MIME = "application/vnd.vegalite.v5+json"
 ROW = 34
+# How wide a chart is drawn in a notebook, with its names. A chart as wide as its container would be drawn
+# without any width in a cell out of sight, and JupyterLab draws such a one again and again for ever.
+WIDTH = 860
+EMBED = {"renderer": "svg", "actions": {"export": True, "source": False, "compiled": False, "editor": False}}
 LEVELS = alt.Scale(domain=[1, 5], nice=False)
 
 
@@ -41,7 +47,7 @@ class Figure:
     table: pd.DataFrame
     spec: dict[str, Any]
 
-    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> tuple[dict[str, Any], ...]:
         about = {
             "title": self.title,
             "subtitle": self.subtitle,
@@ -53,7 +59,8 @@ class Figure:
             },
         }
         # The v5 name is the newest that JupyterLab and Voilà know; the specification is v6's.
-        return {MIME: {**self.spec, "usermeta": {"cx": about}}, "text/plain": f"{self.title}. {self.summary}"}
+        spec = {**self.spec, **_for_notebook(self), "usermeta": {"cx": about}}
+        return {MIME: spec, "text/plain": f"{self.title}. {self.summary}"}, {MIME: {"embed_options": EMBED}}
 
 
 def scorecard(
@@ -130,10 +137,12 @@ def scorecard(
 def roles(
     scores: pd.DataFrame, instrument: Instrument, *, kind: str = "step", source: str = ""
 ) -> Figure | Html | None:
-    """Dots for each role, one row a step or item: who sees it differently."""
+    """Dots for each role, one row a step or item: who sees it differently; nothing if none was asked."""
+    if not (scores["kind"] == kind).any():
+        return None
     data = _shown(scores, kind)
     if data.empty:
-        return _nothing(scores, kind)
+        return missing("Hidden: too few people answered.")
     if not (data[ROLE] != "").all():
         raise ContractError("the scores are not cut by role", fix="Pass eng.scores(by='role').")
     known = {role.id: instrument.say(role.name) for role in instrument.framework.roles}
@@ -144,8 +153,12 @@ def roles(
     plot = data[["name", "who", "mean", "low", "high", "n"]]
     y = _rows("name", order)
     # The whole list of roles fixes each role's colour and shape; the legend names those who answered.
-    colour = alt.Color("who:N", scale=alt.Scale(domain=every), legend=alt.Legend(values=names), title=None)
-    shape = alt.Shape("who:N", scale=alt.Scale(domain=every), legend=alt.Legend(values=names), title=None)
+    colour = alt.Color(
+        "who:N", scale=alt.Scale(domain=every), legend=alt.Legend(values=names, symbolOpacity=1), title=None
+    )
+    shape = alt.Shape(
+        "who:N", scale=alt.Scale(domain=every), legend=alt.Legend(values=names, symbolOpacity=1), title=None
+    )
     offset = alt.YOffset("who:N", sort=names)
     base = alt.Chart(plot)
     drawn = alt.layer(
@@ -310,9 +323,7 @@ def levels(distribution: pd.DataFrame, *, source: str = "") -> Figure | Html:
             color=alt.Color(
                 "answer:O",
                 sort=list(range(low, high + 1)),
-                scale=alt.Scale(
-                    domain=list(range(low, high + 1)), **({} if high - low == 4 else {"scheme": "blues"})
-                ),
+                scale=alt.Scale(domain=list(range(low, high + 1)), range=_shades(high - low + 1)),
                 title=None,
             ),
             order=alt.Order("answer:Q"),
@@ -332,7 +343,7 @@ def levels(distribution: pd.DataFrame, *, source: str = "") -> Figure | Html:
     answered = data.groupby("id")["n"].sum()
     return _figure(
         drawn,
-        title=f"Weakest: {names[least]}, {high_share[least]:.0%} answer {high - 1} or {high}",
+        title=f"Weakest: {names[least]} ({high_share[least]:.0%} answer {high - 1} or {high})",
         subtitle=f"Share of answers on the scale {low}–{high}; n = {_range(answered)}",
         summary="; ".join(f"{names[one]}: {high_share[one]:.0%} at {high - 1} or {high}" for one in order)
         + ".",
@@ -412,6 +423,23 @@ def promoters(metrics: pd.DataFrame, instrument: Instrument, *, source: str = ""
 # ── What the charts share ───────────────────────────────────────────────────────────────────────
 
 
+# The theme's five levels, light to dark; a longer scale takes shades between them.
+SHADES = ("#d9e7ea", "#a9c9d0", "#6fa3af", "#317887", "#0a4450")
+
+
+def _shades(places: int) -> list[str]:
+    if places == len(SHADES):
+        return list(SHADES)
+    stops = [[int(shade[i : i + 2], 16) for i in (1, 3, 5)] for shade in SHADES]
+    out = []
+    for place in range(places):
+        at = place * (len(stops) - 1) / max(places - 1, 1)
+        left = min(int(at), len(stops) - 2)
+        mixed = [round(a + (b - a) * (at - left)) for a, b in zip(stops[left], stops[left + 1], strict=True)]
+        out.append("#" + "".join(f"{one:02x}" for one in mixed))
+    return out
+
+
 def _shown(scores: pd.DataFrame, kind: str) -> pd.DataFrame:
     data = check(scores, SCORES)
     return data[(data["kind"] == kind) & ~data["is_hidden"] & data["mean"].notna()]
@@ -431,9 +459,17 @@ def _one_group(data: pd.DataFrame) -> None:
 
 
 def _rows(field: str, order: Sequence[str]) -> alt.Y:
-    """Return the axis of names, which break into two lines where the page is narrow."""
-    broken = "split(replace(datum.label, regexp('^(.{7,}?) '), '$1\\n'), '\\n')"
-    axis = alt.Axis(labelExpr=f"width < 330 && length(datum.label) > 16 ? {broken} : datum.label")
+    """Return the axis of names; long ones break into two lines, and most do where the page is narrow."""
+
+    def broken(least: int) -> str:
+        return f"split(replace(datum.label, regexp('^(.{{{least},}}?) '), '$1\\n'), '\\n')"
+
+    axis = alt.Axis(
+        labelExpr=(
+            f"width < 330 && length(datum.label) > 16 ? {broken(7)} : "
+            f"length(datum.label) > 32 ? {broken(15)} : datum.label"
+        )
+    )
     return alt.Y(f"{field}:N", sort=list(order), title=None, axis=axis)
 
 
@@ -468,6 +504,31 @@ def _written(value: Any, name: str, digits: int) -> str:
     return f"{int(value)}" if name == "n" else f"{float(value):.{digits}f}"
 
 
+def _for_notebook(figure: Figure) -> dict[str, Any]:
+    """Return what a chart needs where no page surrounds it: its words, its colours and a width.
+
+    The report's page leaves all of this out, and gives the chart its own.
+    """
+    look = theme("light")
+    under = [*wrap(figure.subtitle, 120), *wrap(figure.source, 120)]
+    return {
+        "width": WIDTH,
+        "autosize": {"type": "fit-x", "contains": "padding"},
+        "title": {"text": wrap(figure.title, 84), "subtitle": under},
+        "description": figure.summary,
+        # White in JupyterLab's dark theme too: the colours were chosen on white.
+        "config": {
+            **look,
+            "background": palette("light")["paper"],
+            "padding": 10,
+            "title": {
+                **look["title"], "fontSize": 16, "subtitleFontSize": 12.5, "subtitlePadding": 6,
+                "subtitleColor": palette("light")["muted"], "frame": "bounds", "offset": 16,
+            },
+        },
+    }  # fmt: skip
+
+
 def _figure(
     chart: alt.Chart | alt.LayerChart, *, title: str, subtitle: str, summary: str, source: str,
     table: pd.DataFrame, rows: int, step: int = ROW,
@@ -476,6 +537,7 @@ def _figure(
         width="container", height={"step": step, "for": "position"} if rows > 1 else max(60, step)
     )
     spec = drawn.to_dict(context={"datasets": {}})
+    del spec["$schema"]  # JupyterLab's older Vega-Lite would warn of a newer one
     return Figure(title, subtitle, summary, source, table, _plain(spec))
 
 

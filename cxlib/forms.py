@@ -41,7 +41,11 @@ def target(eng: Engagement, *, step: str) -> widgets.VBox:
     level = widgets.BoundedFloatText(
         value=eng.targets.get(found.id, proposal), min=1, max=5, step=0.5, description="Target"
     )
-    because = widgets.Text(placeholder="Why this level, in a sentence", description="Because")
+    because = widgets.Text(
+        placeholder="Why this level, in a sentence",
+        description="Because",
+        layout=widgets.Layout(width="auto", max_width="54rem"),
+    )
     keep = widgets.Button(description="Keep target", button_style="primary")
     said = widgets.HTML()
 
@@ -51,9 +55,8 @@ def target(eng: Engagement, *, step: str) -> widgets.VBox:
         except CxError as error:
             said.value = str(tables.missing(str(error)).markup)
         else:
-            said.value = str(
-                tables.note(f"Kept: {level.value:g} for {eng.instrument.say(found.name)}.").markup
-            )
+            kept = f"Kept: {level.value:g} for {eng.instrument.say(found.name)}. Run the next cell to see it."
+            said.value = str(tables.note(kept).markup)
 
     keep.on_click(store)
     return widgets.VBox([level, because, keep, said])

@@ -47,11 +47,14 @@ class _Column:
 def scorecard(
     scores: pd.DataFrame, *, kind: str = "step", targets: Mapping[str, float] | None = None
 ) -> Html | None:
-    """Show mean with interval, top box, agreement and gated level, one row a step (or item, construct)."""
+    """Show mean with interval, top box, agreement and gated level, one row a step (or item, construct).
+
+    Nothing where none was asked: the chart before it says so.
+    """
     data = check(scores, SCORES)
     data = data[data["kind"] == kind]
     if data.empty:
-        return None if kind == "construct" else missing("Not assessed in this wave.")
+        return None
     aims = targets or {}
     columns = [
         _Column("Step" if kind == "step" else "Item" if kind == "item" else "What", data["name"].tolist()),
@@ -68,8 +71,8 @@ def scorecard(
     if aims:
         columns.append(_Column("Target", [_aim(aims.get(one)) for one in data["id"]], True))
     if (data["weighting"] == "by role").any():
-        roles = dict.fromkeys(role for parts in data["parts"] for role in parts.split("+") if role)
-        note = f"Mean over the roles {', '.join(roles)}, each with its weight."
+        roles = list(dict.fromkeys(role for parts in data["parts"] for role in parts.split("+") if role))
+        note = f"Mean over the roles {', '.join(roles)}, each with its weight." if len(roles) > 1 else ""
         return _table("Scores", columns, note=note)
     return _table("Scores", columns)
 
@@ -77,15 +80,11 @@ def scorecard(
 def participation(frame: pd.DataFrame) -> Html:
     """Show who was asked and who answered, n of N by role."""
     data = check(frame, PARTICIPATION)
-    return _table(
-        "Who answered",
-        [
-            _Column("Role", data["name"].tolist()),
-            _number("Answered", data["n"], "{:,.0f}", data),
-            _number("Of", data["population"], "{:,.0f}", data, hide=False),
-            _number("Share", data["share"] * 100, "{:.0f}%", data),
-        ],
-    )
+    columns = [_Column("Role", data["name"].tolist()), _number("Answered", data["n"], "{:,.0f}", data)]
+    if data["population"].notna().any():
+        columns.append(_number("Of", data["population"], "{:,.0f}", data, hide=False))
+        columns.append(_number("Share", data["share"] * 100, "{:.0f}%", data))
+    return _table("Who answered", columns)
 
 
 def metrics(frame: pd.DataFrame) -> Html | None:

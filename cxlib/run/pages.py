@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING, Any, Final
 from markupsafe import Markup, escape
 
 from cxlib.errors import ReportError
+from cxlib.look import palette, theme, variables
 from cxlib.run.vetting import scroller, vetted
 from cxlib.settings import read_settings
 
@@ -38,6 +39,9 @@ DROPPED_TAGS: Final = frozenset({"remove-cell", "workshop", "explore", "paramete
 VEGALITE: Final = re.compile(r"application/vnd\.vegalite\.v\d+(\.\d+)*\+json")
 # The Vega-Lite that Altair 6.3 writes for; another minor version would draw with a warning.
 VEGALITE_VERSION: Final = "6.4"
+# What only a notebook needs of a chart: the page has its own theme, writes the words itself, and lets the
+# drawing follow its width.
+NOTEBOOK_ONLY: Final = frozenset({"usermeta", "config", "title", "description", "autosize", "$schema"})
 # With {ast: true} the embedder brings its own expression interpreter; the bundle's `vega` is null.
 _SNIPPET: Final = "window.cxEmbed=vegaEmbed;"
 
@@ -153,29 +157,6 @@ def render(notebooks: Sequence[NotebookNode], cover: Cover) -> str:
     )
     # A lone surrogate or a NUL in a name would make the file unreadable long after it was checked.
     return html.encode("utf-8", "replace").decode("utf-8").replace("\0", "\ufffd")
-
-
-def theme(mode: str | None = None) -> dict[str, Any]:
-    """Return the Vega-Lite config of the report's look.
-
-    Parameters
-    ----------
-    mode
-        `"light"` or `"dark"` for concrete colours (JupyterLab, vl-convert), `None` for the page,
-        where colours are CSS variables so that dark screens and white paper need no second drawing.
-
-    Returns
-    -------
-    A config without fonts' names where `mode` is None: the page's own CSS variable decides there.
-    """
-    source = json.loads(_read(read_settings().template, "theme.json"))
-    if mode is None:
-        colours = {name: f"var(--cx-{name})" for name in source["light"]}
-        fonts = {}
-    else:
-        colours, fonts = source[mode], {"font": source["font"]}
-    text = re.sub(r"@(\w+)", lambda match: colours[match[1]], json.dumps(source["config"]))
-    return {**fonts, **json.loads(text)}
 
 
 @lru_cache(maxsize=1)
@@ -297,7 +278,8 @@ def _figure(spec: Mapping[str, Any], page: _Page, where: str) -> Markup:
         )
     _refuse_addresses(spec, where)
     page.charts += 1
-    drawing = _page_ready({key: value for key, value in spec.items() if key != "usermeta"}, _colour_names())
+    drawn = {key: value for key, value in spec.items() if key not in NOTEBOOK_ONLY}
+    drawing = _page_ready({**drawn, "width": "container"}, _colour_names())
     return _as_is(
         _environment(read_settings().template)
         .get_template("figure.html.j2")
@@ -346,8 +328,7 @@ def _page_ready(part: Any, names: Mapping[str, str], key: str = "") -> Any:
 
 
 def _colour_names() -> dict[str, str]:
-    light = json.loads(_read(read_settings().template, "theme.json"))["light"]
-    return {colour: f"var(--cx-{name})" for name, colour in light.items()}
+    return {colour: f"var(--cx-{name})" for name, colour in palette("light").items()}
 
 
 def _cell(value: Any, words: Mapping[str, Any]) -> tuple[str, str]:
@@ -467,11 +448,6 @@ def _policy(styles: Iterable[str], scripts: Iterable[str]) -> str:
 
 
 def _style(template: Path, cover: Cover, words: Mapping[str, Any]) -> str:
-    source = json.loads(_read(template, "theme.json"))
-
-    def variables(mode: str) -> str:
-        return "".join(f"--cx-{name}:{colour};" for name, colour in source[mode].items())
-
     folio = " ".join(
         f"counter({part})" if place % 2 else _css_string(part)
         for place, part in enumerate(re.split(r"\{(pages?)\}", words["page"]))
@@ -484,9 +460,9 @@ def _style(template: Path, cover: Cover, words: Mapping[str, Any]) -> str:
     }
     boxes = "".join(f"@{place}{{content:{content}}}" for place, content in running.items())
     return (
-        f":root{{--cx-font:{source['font']};{variables('light')}}}\n"
+        f":root{{{variables('light')}}}\n"
         f"@media screen and (prefers-color-scheme:dark){{:root{{{variables('dark')}}}}}\n"
-        f"{_read(template, 'report.css')}\n@page{{{boxes}}}\n"
+        f"{_read(template, 'blocks.css')}\n{_read(template, 'report.css')}\n@page{{{boxes}}}\n"
     )
 
 

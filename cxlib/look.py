@@ -1,0 +1,68 @@
+"""The look of every chart and page: colours and type, read from `reports/template/theme.json`."""
+
+from __future__ import annotations
+
+import json
+import re
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from cxlib.settings import read_settings
+
+
+def palette(mode: str) -> dict[str, str]:
+    """Return the colours by name, `"light"` or `"dark"`."""
+    colours: dict[str, str] = _source()[mode]
+    return colours
+
+
+def variables(mode: str) -> str:
+    """Return the type and the colours as CSS variables."""
+    fonts = f"--cx-font:{_source()['font']};" if mode == "light" else ""
+    return fonts + "".join(f"--cx-{name}:{colour};" for name, colour in palette(mode).items())
+
+
+def theme(mode: str | None = None) -> dict[str, Any]:
+    """Return the Vega-Lite config of the report's look.
+
+    Parameters
+    ----------
+    mode
+        `"light"` or `"dark"` for concrete colours (JupyterLab, vl-convert), `None` for the page,
+        where colours are CSS variables so that dark screens and white paper need no second drawing.
+
+    Returns
+    -------
+    A config without fonts' names where `mode` is None: the page's own CSS variable decides there.
+    """
+    if mode is None:
+        colours = {name: f"var(--cx-{name})" for name in palette("light")}
+        fonts = {}
+    else:
+        colours, fonts = palette(mode), {"font": _source()["font"]}
+    text = re.sub(r"@(\w+)", lambda match: colours[match[1]], json.dumps(_source()["config"]))
+    return {**fonts, **json.loads(text)}
+
+
+def notebook_style() -> str:
+    """Return the style sheet that gives a notebook's tables and panels the report's look.
+
+    One for a whole notebook, light and dark as JupyterLab is, and for outputs alone.
+    """
+    template = read_settings().template
+    return (
+        f"body{{{variables('light')}--cx-measure:68ch;--cx-wide:54rem}}\n"
+        f"body[data-jp-theme-light=false]{{{variables('dark')}}}\n"
+        f".jp-OutputArea-output{{{_read(template / 'blocks.css')}{_read(template / 'notebook.css')}}}"
+    )
+
+
+def _source() -> dict[str, Any]:
+    source: dict[str, Any] = json.loads(_read(read_settings().template / "theme.json"))
+    return source
+
+
+@lru_cache(maxsize=4)
+def _read(path: Path) -> str:
+    return path.read_text(encoding="utf-8")

@@ -19,6 +19,7 @@ from cxlib.errors import CxError, NotFoundError, nearest
 
 if TYPE_CHECKING:
     from cxlib.live import Import, LiveEngagement
+    from cxlib.ordering import Sequence
 
 app = typer.Typer(
     name="cx",
@@ -166,7 +167,7 @@ def scores(
             f"out of sequence {order.excess_share or 0:.0%}"
         )
     else:
-        print(f"\nNo position: not assessed: {', '.join(order.missing)}")
+        print("\nNo position: " + ", ".join(f"{one} {_why(one, order)}" for one in order.missing))
 
 
 @app.command()
@@ -348,6 +349,10 @@ def _near(path: Path) -> str:
         return str(path.relative_to(Path.cwd()))
     except ValueError:
         return str(path)
+
+
+def _why(step: str, order: Sequence) -> str:
+    return "hidden" if step in order.hidden else "not assessed"
 
 
 def _answer_name(code: int) -> str:

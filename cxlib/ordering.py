@@ -48,7 +48,8 @@ class Sequence:
     Attributes
     ----------
     steps : one :class:`StepOrder` a step, each after those it stands on.
-    missing : steps that were not assessed; then there is no position, start or index.
+    missing : steps without a level; then there is no position, start or index.
+    hidden : those of them that were assessed, by too few people to show.
     position : steps passed whose ancestors all pass too.
     start_here : the first steps below the gate whose ancestors all pass.
     excess_share : out-of-sequence index, the share 0–1 of what was built that stands on less;
@@ -58,6 +59,7 @@ class Sequence:
 
     steps: tuple[StepOrder, ...]
     missing: tuple[str, ...]
+    hidden: tuple[str, ...]
     gate: float
     slack: float
     position: int | None
@@ -125,6 +127,7 @@ def sequence(
                 if step not in missing
             ),
             missing,
+            tuple(step for step in missing if step in levels),
             gate,
             slack,
             None,
@@ -162,6 +165,7 @@ def sequence(
             for i, step in enumerate(order)
         ),
         missing=(),
+        hidden=(),
         gate=gate,
         slack=slack,
         position=position,

@@ -6,7 +6,7 @@ content policy refuses.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -160,20 +160,16 @@ def described_levels(instrument: Instrument, *, step: str) -> Html:
 def standing(order: Order, instrument: Instrument) -> Html:
     """Show where the organisation stands in a few large figures, or which steps were not assessed."""
     if not order.is_assessed:
-        names = [instrument.say(instrument.step(step).name) for step in order.missing]
-        what = (
-            "None of the steps was"
-            if not order.steps
-            else ", ".join(names) + (" were" if len(names) > 1 else " was")
-        )
-        return missing(
-            f"{what} {'not ' if order.steps else ''}assessed in this wave, "
-            "so there is no position in the sequence."
-        )
-    start = (
-        ", ".join(instrument.say(instrument.step(step).name) for step in order.start_here)
-        or "every step stands"
-    )
+        unasked = [step for step in order.missing if step not in order.hidden]
+        said = []
+        if len(unasked) == len(instrument.framework.steps):
+            said.append("None of the steps was assessed in this wave")
+        elif unasked:
+            said.append(f"Not assessed in this wave: {_step_names(unasked, instrument)}")
+        if order.hidden:
+            said.append(f"Hidden, because too few people answered: {_step_names(order.hidden, instrument)}")
+        return missing(". ".join(said) + ". So there is no position in the sequence.")
+    start = _step_names(order.start_here, instrument) or "every step stands"
     index = order.excess_share or 0.0
     around = f"{order.position_low}–{order.position_high}"
     share = f"{order.excess_share_low or 0:.0%}–{order.excess_share_high or 0:.0%}"
@@ -183,6 +179,10 @@ def standing(order: Order, instrument: Instrument) -> Html:
         ("Out of sequence", f"{index:.0%}", f"{share} of what was built"),
         ("Mean level", f"{order.raw:.1f}", f"of which {order.effective:.1f} is supported"),
     ])  # fmt: skip
+
+
+def _step_names(steps: Iterable[str], instrument: Instrument) -> str:
+    return ", ".join(instrument.say(instrument.step(step).name) for step in steps)
 
 
 def goals(eng_targets: Mapping[str, float], scores: pd.DataFrame, *, step: str) -> Html:
@@ -214,7 +214,7 @@ def steps(order: Order, instrument: Instrument) -> Html:
     rows = []
     for step in instrument.framework.order:
         if step in order.missing:
-            state, kind = "not assessed", "is-missing"
+            state, kind = ("hidden" if step in order.hidden else "not assessed"), "is-missing"
         elif step in order.start_here:
             state, kind = "start here", "is-current"
         elif step in reached and ancestors[step] <= reached:

@@ -384,6 +384,14 @@ def test_a_dry_run_changes_nothing(fresh: LiveEngagement, tmp_path: Path) -> Non
     assert [one.id for one in fresh.store.waves("crumbs")] == ["w1", "w2"]
 
 
+def test_a_dry_run_refuses_what_the_import_would_refuse(fresh: LiveEngagement, tmp_path: Path) -> None:
+    fresh.import_file(survey(tmp_path / "one.csv", 1), mapping(tmp_path))
+    files = contents(tmp_path / "data")
+    with pytest.raises(ConflictError, match="137 of 137 respondents have answered wave w1"):
+        fresh.import_file(survey(tmp_path / "two.csv", 2), mapping(tmp_path), wave="w1", dry_run=True)
+    assert contents(tmp_path / "data") == files
+
+
 def test_a_second_wave_becomes_the_one_in_hand_and_leaves_the_first_alone(
     fresh: LiveEngagement, tmp_path: Path
 ) -> None:

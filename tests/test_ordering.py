@@ -203,3 +203,12 @@ def test_whole_numbers_are_levels_like_any_other() -> None:
     assert astuple(whole) == astuple(
         sequence({"a": 1.0, "b": 5.0, "c": 5.0, "d": 5.0, "e": 5.0, "f": 5.0}, DAG)
     )
+
+
+def test_a_hidden_step_is_told_from_one_that_was_not_asked() -> None:
+    order = sequence(
+        {"a": 3.0, "b": float("nan")}, {"a": frozenset(), "b": frozenset("a"), "c": frozenset("ab")}
+    )
+    assert order.missing == ("b", "c")
+    assert order.hidden == ("b",)
+    assert order.position is None

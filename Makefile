@@ -31,7 +31,8 @@ bench-%: $(VENV)/.installed-bench
 	$(BIN)/python -m tests.bench.bench_$(subst -,_,$*)
 
 lab: $(VENV)/.installed
-	$(BIN)/jupyter lab notebooks/0_overview.ipynb
+	$(BIN)/jupyter lab --LabApp.news_url=None \
+	  --LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate notebooks/0_overview.ipynb
 
 # The editable install makes `cx` and the notebooks use this clone.
 $(VENV)/.installed: $(LOCK)

@@ -124,7 +124,7 @@ def next_moves(scores: pd.DataFrame, instrument: Instrument, *, step: str, limit
             rows.append(
                 (
                     instrument.say(item.topic),
-                    f"{reached} → {reached + 1}",
+                    f"{reached}\N{NO-BREAK SPACE}→\N{NO-BREAK SPACE}{reached + 1}",
                     instrument.say(advice.action),
                     instrument.say(advice.who),
                     f"{advice.effort_days:g}",

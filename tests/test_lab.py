@@ -25,6 +25,16 @@ nb: Any = v4
 TOKEN = "lab"
 HOSTILE = """Crumb's "best" \\ <img src=x onerror=alert(1)> </style></script> ${alert(1)} """
 SECONDS = 60_000
+# JupyterLab keeps a picture of every chart. One without width has none, so that it is drawn again, for ever,
+# and the window answers no more: here it gets one at last, and the test an end.
+PICTURES = """
+const taken = HTMLCanvasElement.prototype.toDataURL;
+window.cxPictures = 0;
+HTMLCanvasElement.prototype.toDataURL = function (...given) {
+  window.cxPictures += 1;
+  return window.cxPictures > 60 ? "data:image/png;base64,iVBORw0KGgo=" : taken.apply(this, given);
+};
+"""
 
 
 def figures() -> list[charts.Figure]:
@@ -100,20 +110,18 @@ def wait_for(address: str, server: subprocess.Popen[bytes], log: Path) -> None:
     pytest.fail(f"JupyterLab did not start:\n{log.read_text()[-2000:]}")
 
 
-def test_every_chart_is_drawn_once_and_for_all_and_wears_the_reports_look(
-    visit: Callable[..., Any], lab: str
-) -> None:
-    seen = visit(lab, offline=False)
+def test_every_chart_is_drawn_and_wears_the_reports_look(visit: Callable[..., Any], lab: str) -> None:
+    seen = visit("about:blank", offline=False)
     page, count = seen.page, len(figures())
-    # Only waits with an end: a chart that is drawn without width is drawn for ever, and no script answers.
+    page.add_init_script(PICTURES)
+    page.goto(lab)
     page.wait_for_function(
         f"document.querySelectorAll('.vega-embed svg.marks').length === {count}", timeout=SECONDS
     )
-    page.wait_for_timeout(1_500)
-    page.evaluate("window.cxDrawn = [...document.querySelectorAll('svg.marks')]")
-    page.wait_for_timeout(1_500)
-    assert page.evaluate("window.cxDrawn.every((one) => one.isConnected)"), "drawn again and again"
-    sizes = page.evaluate("window.cxDrawn.map((one) => [+one.getAttribute('width'), one.textContent])")
+    page.wait_for_timeout(3_000)
+    assert page.evaluate("window.cxPictures") == count
+    every = "[...document.querySelectorAll('svg.marks')]"
+    sizes = page.evaluate(f"{every}.map((one) => [+one.getAttribute('width'), one.textContent])")
     assert {round(width) for width, _ in sizes} == {charts.WIDTH}
     for figure, (_, words) in zip(figures()[:3], sizes, strict=False):
         assert figure.title.split(":")[0] in words

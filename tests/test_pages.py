@@ -234,6 +234,15 @@ def test_charts_wear_the_pages_colours_and_keep_their_data() -> None:
     assert "usermeta" not in drawn
 
 
+def test_what_only_a_notebook_needs_of_a_chart_is_left_out() -> None:
+    lent = {"title": {"text": "TWICE"}, "config": pages.theme("light"), "description": "TWICE", "width": 860}
+    page = pages.render([notebook("A", chart({**dots(), **lent, "autosize": {"type": "fit-x"}}))], COVER)
+    drawn = json.loads(next(text for _, attrs, text in Seen(page).raw if attrs.get("id") == "chart-1-spec"))
+    assert set(drawn) == {"data", "width", "height", "mark", "encoding"}
+    assert drawn["width"] == "container"
+    assert "TWICE" not in page
+
+
 def test_draft_and_published_are_told_apart_and_words_follow_the_language() -> None:
     draft = pages.render([notebook()], replace(COVER, is_draft=True, language="de-CH"))
     assert '<html lang="de-CH">' in draft

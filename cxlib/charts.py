@@ -112,7 +112,7 @@ def scorecard(
     return _figure(
         alt.layer(*layers),
         title=title,
-        subtitle=f"Mean level 1–5 with its 95 % interval{aimed}; n = {_range(data['n'])}",
+        subtitle=f"Mean level 1–5 with its 95% interval{aimed}; n = {_range(data['n'])}",
         summary="; ".join(
             f"{row.name_} {row.mean:.1f} ({row.low:.1f}–{row.high:.1f})"
             for row in data.rename(columns={"name": "name_"}).itertuples()
@@ -187,7 +187,7 @@ def roles(
     return _figure(
         drawn,
         title=title,
-        subtitle=f"Mean level 1–5 by role with its 95 % interval; n = {_range(data['n'])}",
+        subtitle=f"Mean level 1–5 by role with its 95% interval; n = {_range(data['n'])}",
         summary=f"The widest distance between two roles is {gap:.1f} levels, on {widest}.",
         source=source,
         table=_table(
@@ -263,7 +263,7 @@ def sequence(order: Order, instrument: Instrument, *, source: str = "") -> Figur
             f"dashed: gate {order.gate:g}"
         ),
         summary=(
-            f"Position {order.position} of {total} (95 % range {order.position_low}–{order.position_high}); "
+            f"Position {order.position} of {total} (95% range {order.position_low}–{order.position_high}); "
             f"mean level {order.raw:.1f}, of which {order.effective:.1f} is supported; "
             f"out-of-sequence index {share:.0%}"
             + (
@@ -404,13 +404,13 @@ def promoters(metrics: pd.DataFrame, instrument: Instrument, *, source: str = ""
     )
     return _figure(
         drawn,
-        title=f"{first['who']} give a Net Promoter Score of {first['value']:+.0f}, {sure}",
+        title=f"{first['who']} give a Net Promoter Score of {_signed(first['value'])}, {sure}",
         subtitle=(
-            "Promoters (9–10) less detractors (0–6), points −100 to 100, with its 95 % interval; "
+            "Promoters (9–10) less detractors (0–6), points −100 to 100, with its 95% interval; "
             f"n = {_range(data['n'])}"
         ),
         summary="; ".join(
-            f"{row.who} {row.value:+.0f} ({row.low:+.0f} to {row.high:+.0f}), n = {row.n}"
+            f"{row.who} {_signed(row.value)} ({_signed(row.low)} to {_signed(row.high)}), n = {row.n}"
             for row in data.itertuples()
         )
         + ".",
@@ -423,14 +423,12 @@ def promoters(metrics: pd.DataFrame, instrument: Instrument, *, source: str = ""
 # ── What the charts share ───────────────────────────────────────────────────────────────────────
 
 
-# The theme's five levels, light to dark; a longer scale takes shades between them.
-SHADES = ("#d9e7ea", "#a9c9d0", "#6fa3af", "#317887", "#0a4450")
-
-
 def _shades(places: int) -> list[str]:
-    if places == len(SHADES):
-        return list(SHADES)
-    stops = [[int(shade[i : i + 2], 16) for i in (1, 3, 5)] for shade in SHADES]
+    """Return the theme's five levels, light to dark; a longer scale takes shades between them."""
+    shades = [palette("light")[f"level{level}"] for level in range(1, 6)]
+    if places == len(shades):
+        return shades
+    stops = [[int(shade[i : i + 2], 16) for i in (1, 3, 5)] for shade in shades]
     out = []
     for place in range(places):
         at = place * (len(stops) - 1) / max(places - 1, 1)
@@ -480,6 +478,10 @@ def _level(field: str) -> alt.X:
 def _tips(*fields: str) -> list[alt.Tooltip]:
     number = {"mean", "low", "high", "value"}
     return [alt.Tooltip(f"{one}:Q", format=".1f") if one in number else alt.Tooltip(one) for one in fields]
+
+
+def _signed(points: float) -> str:
+    return f"{points:+.0f}".replace("-", "−")
 
 
 def _range(n: pd.Series) -> str:

@@ -27,7 +27,7 @@ def explore(eng: Engagement, *, kind: str = "step") -> widgets.VBox:
     def show(*_: Any) -> None:
         with out:
             out.clear_output(wait=True)
-            display(tables.scorecard(eng.scores(by=labels[choice.value]), kind=kind))
+            display(tables.scorecard(eng.scores(by=labels[choice.value]), eng.instrument, kind=kind))
 
     choice.observe(show, names="value")
     show()

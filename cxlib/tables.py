@@ -14,7 +14,7 @@ import pandas as pd
 from markupsafe import Markup, escape
 
 from cxlib.errors import ContractError
-from cxlib.frames import METRICS, PARTICIPATION, SCORES, check
+from cxlib.frames import METRICS, PARTICIPATION, ROLE, SCORES, check
 
 if TYPE_CHECKING:
     from cxlib.instrument import Instrument
@@ -45,7 +45,11 @@ class _Column:
 
 
 def scorecard(
-    scores: pd.DataFrame, *, kind: str = "step", targets: Mapping[str, float] | None = None
+    scores: pd.DataFrame,
+    instrument: Instrument,
+    *,
+    kind: str = "step",
+    targets: Mapping[str, float] | None = None,
 ) -> Html | None:
     """Show mean with interval, top box, agreement and gated level, one row a step (or item, construct).
 
@@ -58,11 +62,11 @@ def scorecard(
     aims = targets or {}
     columns = [
         _Column("Step" if kind == "step" else "Item" if kind == "item" else "What", data["name"].tolist()),
-        *_groups(data),
+        *_groups(data, instrument),
         _number("n", data["n"], "{:,.0f}", data),
         _number("Mean", data["mean"], "{:.1f}", data),
         _Column(
-            "95 % interval", [_interval(row.low, row.high, row.is_hidden) for row in data.itertuples()], True
+            "95% interval", [_interval(row.low, row.high, row.is_hidden) for row in data.itertuples()], True
         ),
         _number("Top two", data["top_box"] * 100, "{:.0f}%", data),
         _number("Agreement", data["agreement"], "{:.2f}", data),
@@ -71,7 +75,9 @@ def scorecard(
     if aims:
         columns.append(_Column("Target", [_aim(aims.get(one)) for one in data["id"]], True))
     if (data["weighting"] == "by role").any():
-        roles = list(dict.fromkeys(role for parts in data["parts"] for role in parts.split("+") if role))
+        names = _role_names(instrument)
+        parts = dict.fromkeys(role for found in data["parts"] for role in found.split("+") if role)
+        roles = [names.get(role, role) for role in parts]
         note = f"Mean over the roles {', '.join(roles)}, each with its weight." if len(roles) > 1 else ""
         return _table("Scores", columns, note=note)
     return _table("Scores", columns)
@@ -87,7 +93,7 @@ def participation(frame: pd.DataFrame) -> Html:
     return _table("Who answered", columns)
 
 
-def metrics(frame: pd.DataFrame) -> Html | None:
+def metrics(frame: pd.DataFrame, instrument: Instrument) -> Html | None:
     """Show metrics such as the Net Promoter Score with interval and n; nothing if none was asked."""
     data = check(frame, METRICS)
     if data.empty:
@@ -96,11 +102,11 @@ def metrics(frame: pd.DataFrame) -> Html | None:
         "Metrics",
         [
             _Column("Question", data["name"].tolist()),
-            *_groups(data),
+            *_groups(data, instrument),
             _number("n", data["n"], "{:,.0f}", data),
             _number("Score", data["value"], "{:+.0f}", data),
             _Column(
-                "95 % interval",
+                "95% interval",
                 [_interval(row.low, row.high, row.is_hidden, "{:+.0f}") for row in data.itertuples()],
                 True,
             ),
@@ -174,7 +180,7 @@ def standing(order: Order, instrument: Instrument) -> Html:
     around = f"{order.position_low}–{order.position_high}"
     share = f"{order.excess_share_low or 0:.0%}–{order.excess_share_high or 0:.0%}"
     return figures([
-        ("Position", f"{order.position} of {len(order.steps)}", f"95 % range {around}"),
+        ("Position", f"{order.position} of {len(order.steps)}", f"95% range {around}"),
         ("Start here", start, f"first below level {order.gate:g}"),
         ("Out of sequence", f"{index:.0%}", f"{share} of what was built"),
         ("Mean level", f"{order.raw:.1f}", f"of which {order.effective:.1f} is supported"),
@@ -280,20 +286,25 @@ def _block(kind: str, text: str) -> Html:
     return Html(Markup('<div class="{}"><p>{}</p></div>').format(kind, text), text)
 
 
-def _groups(data: pd.DataFrame) -> list[_Column]:
-    """Return a column for each dimension by which the rows are cut."""
+def _groups(data: pd.DataFrame, instrument: Instrument) -> list[_Column]:
+    """Return a column for each dimension by which the rows are cut; roles go by their names."""
     known = {one.name for one in (*SCORES.columns, *METRICS.columns)}
+    cut = [name for name in data.columns if name not in known and (data[name] != "").any()]
+    roles = _role_names(instrument)
     return [
-        _Column(name.capitalize(), data[name].tolist())
-        for name in data.columns
-        if name not in known and (data[name] != "").any()
+        _Column(name.capitalize(), [roles.get(one, one) if name == ROLE else one for one in data[name]])
+        for name in cut
     ]
+
+
+def _role_names(instrument: Instrument) -> dict[str, str]:
+    return {role.id: instrument.say(role.name) for role in instrument.framework.roles}
 
 
 def _number(heading: str, values: Any, pattern: str, data: pd.DataFrame, *, hide: bool = True) -> _Column:
     hidden = data["is_hidden"] if hide else [False] * len(data)
     cells = [
-        HIDDEN if gone else "" if pd.isna(value) else pattern.format(value)
+        HIDDEN if gone else "" if pd.isna(value) else _minus(pattern.format(value))
         for value, gone in zip(values, hidden, strict=True)
     ]
     return _Column(heading, cells, True)
@@ -302,7 +313,12 @@ def _number(heading: str, values: Any, pattern: str, data: pd.DataFrame, *, hide
 def _interval(low: float, high: float, is_hidden: bool, pattern: str = "{:.1f}") -> str:
     if is_hidden:
         return HIDDEN
-    return "" if pd.isna(low) else f"{pattern.format(low)} – {pattern.format(high)}"
+    return "" if pd.isna(low) else _minus(f"{pattern.format(low)} – {pattern.format(high)}")
+
+
+def _minus(text: str) -> str:
+    """Write a minus as a minus, as the charts do."""
+    return text.replace("-", "−")
 
 
 def _aim(value: float | None) -> str:

@@ -44,7 +44,7 @@ def test_the_readme_s_python_runs_on_the_example(tmp_path: Path, monkeypatch: py
     for block in blocks("python"):
         exec(compile(block, "README.md", "exec"), names)
     assert names["order"].is_assessed
-    assert not names["scores"].empty
+    assert not names["by_role"].empty
 
 
 def test_the_readme_names_every_command_and_no_other() -> None:

@@ -188,7 +188,11 @@ def roles(
         drawn,
         title=title,
         subtitle=f"Mean level 1–5 by role with its 95% interval; n = {_range(data['n'])}",
-        summary=f"The widest distance between two roles is {gap:.1f} levels, on {widest}.",
+        summary=(
+            f"The widest distance between two roles is {gap:.1f} levels, on {widest}."
+            if len(names) > 1
+            else "There is no other role to compare with."
+        ),
         source=source,
         table=_table(
             data, {"name": "What", "who": "Role", "n": "n", "mean": "Mean", "low": "Low", "high": "High"}
@@ -230,11 +234,13 @@ def sequence(order: Order, instrument: Instrument, *, source: str = "") -> Figur
         .mark_rule(strokeDash=[4, 3], style="cx-interval")
         .encode(x=alt.X("gate:Q", scale=LEVELS))
     )
-    ends = (
-        alt.Chart(data[["name", "level"]])
-        .mark_text(style="cx-label", align="left", dx=6)
-        .encode(y=y, x=alt.X("level:Q", scale=LEVELS), text=alt.Text("level:Q", format=".1f"))
+    at = {"y": y, "x": alt.X("level:Q", scale=LEVELS), "text": alt.Text("level:Q", format=".1f")}
+    figures = alt.Chart(data[["name", "level"]])
+    # The figure stands on a patch of paper, so that the gate does not run through it.
+    patch = figures.mark_text(align="left", dx=6, stroke=palette("light")["paper"], strokeWidth=5).encode(
+        **at
     )
+    ends = figures.mark_text(style="cx-label", align="left", dx=6).encode(**at)
     starts = data[data["start"]][["name", "level"]]
     flag = (
         alt.Chart(starts.assign(word="start here"))
@@ -246,7 +252,7 @@ def sequence(order: Order, instrument: Instrument, *, source: str = "") -> Figur
     if order.position == total:
         title = f"All {total} steps stand at level {order.gate:g} or above"
     elif share >= 0.005:
-        title = f"Start with {start}: {share:.0%} of what was built stands ahead of it"
+        title = f"Start with {start}; {share:.0%} of what was built runs ahead of its foundations"
     else:
         title = f"{order.position} of {total} steps stand; {start} comes next"
     lead = data.loc[data["excess"].idxmax()]
@@ -256,7 +262,7 @@ def sequence(order: Order, instrument: Instrument, *, source: str = "") -> Figur
         else ""
     )
     return _figure(
-        alt.layer(bars, gate, ends, flag),
+        alt.layer(bars, gate, patch, ends, flag),
         title=title,
         subtitle=(
             "Level of each step 1–5, in sequence; thick: supported, thin: ahead of what it stands on; "

@@ -10,12 +10,13 @@ import json
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
-from cxlib.errors import CxError, NotFoundError, nearest
+from cxlib.errors import CxError, DeclarationError, NotFoundError, nearest
 
 if TYPE_CHECKING:
     from cxlib.live import Import, LiveEngagement
@@ -116,12 +117,14 @@ def tally(
 ) -> None:
     """Count who answered what, in the groups of the release plan; small groups are hidden."""
     from cxlib.frames import UNSCORED
+    from cxlib.run.results import records
 
     with _live(engagement, wave) as eng:
         found = eng.distribution(by=tuple(by or ()))
         people = eng.participation()
     if as_json:
-        _print_json({"participation": _records(people), "answers": _records(found)})
+        named = found.assign(answer_name=found["answer"].map(_answer_name))
+        _print_json({"participation": records(people), "answers": records(named)})
         return
     _print_frame(people)
     print()
@@ -147,6 +150,7 @@ def scores(
     from dataclasses import asdict
 
     from cxlib.ordering import sequence
+    from cxlib.run.results import records
 
     kinds = ("step", "stream", "item", "construct")
     if kind not in kinds:
@@ -156,12 +160,17 @@ def scores(
         order = sequence(eng.scores(), eng.framework)
     shown = found[found["kind"] == kind]
     if as_json:
-        _print_json({"scores": _records(shown), "sequence": asdict(order)})
+        _print_json({"scores": records(shown), "sequence": asdict(order)})
+        return
+    if shown.empty:
+        other = ", ".join(dict.fromkeys(found["kind"])) or "nothing"
+        print(f"No {kind} was scored in this wave; there is: {other}")
         return
     columns = ["id", "name", *(by or []), "n", "mean", "low", "high", "top_box", "agreement", "gated_level"]
+    columns.append("is_hidden")
     _print_frame(shown[columns], digits=2)
     if order.is_assessed:
-        start = ", ".join(order.start_here) or "nowhere: every step stands"
+        start = ", ".join(order.start_here) or "none, every step stands"
         print(
             f"\nPosition {order.position} of {len(order.steps)}; start here: {start}; "
             f"out of sequence {order.excess_share or 0:.0%}"
@@ -245,8 +254,10 @@ def main() -> NoReturn:
 
 def _said(error: CxError) -> str:
     """Say a known error in one line; only where a file has several faults, in one line each."""
-    if error.details:
+    if len(error.details) > 1:
         return str(error)
+    if error.details:
+        return f"{error.headline}: {error.details[0]}. {error.fix}".rstrip()
     return f"{error.headline}. {error.fix}" if error.fix else error.headline
 
 
@@ -286,7 +297,14 @@ def _declared(
         "anonymity": {"scores": smallest_group, "comments": max(10, smallest_group)},
         "waves": [{"id": one} for one in waves or ["w1"]],
     }
-    return validate(EngagementSpec, parse_document(json.dumps(plain), name="the options"))
+    try:
+        return validate(EngagementSpec, parse_document(json.dumps(plain), name="the options"))
+    except DeclarationError as error:
+        # There is no file to correct, and no line in it.
+        told = [replace(one, where=one.where.replace("line 1, ", "")) for one in error.details]
+        raise DeclarationError(
+            error.headline, problems=told, fix="Correct the option and try again."
+        ) from None
 
 
 def _print_import(done: Import, engagement: str, file: Path, as_json: bool) -> None:
@@ -352,20 +370,13 @@ def _near(path: Path) -> str:
 
 
 def _why(step: str, order: Sequence) -> str:
-    return "hidden" if step in order.hidden else "not assessed"
+    return "has too few answers from staff" if step in order.hidden else "was not assessed"
 
 
 def _answer_name(code: int) -> str:
     from cxlib.frames import BLANK, DONT_KNOW, NOT_APPLICABLE
 
     return {BLANK: "blank", NOT_APPLICABLE: "n/a", DONT_KNOW: "don't know"}.get(code, str(code))
-
-
-def _records(frame: Any) -> list[dict[str, Any]]:
-    return [
-        dict(zip(frame.columns, row, strict=True))
-        for row in frame.astype(object).itertuples(index=False, name=None)
-    ]
 
 
 def _print_json(value: Any) -> None:

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from cxlib import frames, stats
-from cxlib.frames import ROLE, UNSCORED, WAVE, cut_name
+from cxlib import stats
+from cxlib.frames import ROLE, UNSCORED, WAVE, cut_dims, cut_name
 from cxlib.instrument import Instrument, Part
 from cxlib.stats import NOTHING, Estimate
 
@@ -55,10 +55,6 @@ class Group:
     def key(self) -> Key:
         return (self.wave, self.cut, *self.value.values())
 
-    @property
-    def row(self) -> Key:
-        return self.key
-
 
 class Composition:
     """Puts the figures of one wave together, group by group; built once a call, never kept."""
@@ -72,6 +68,7 @@ class Composition:
         wave: str,
     ) -> None:
         self.released, self.instrument, self.weights, self.wave = released, instrument, weights, wave
+        self.kinds = {role.id: role.kind for role in instrument.framework.roles}
         rank = {role.id: place for place, role in enumerate(instrument.framework.roles)}
         found = (group for group in groups_of(released) if group.wave == wave)
         # Roles always stand in the framework's order, whatever their ids sort to.
@@ -106,14 +103,13 @@ class Composition:
 
     def parts(self, group: Group) -> tuple[str, list[Group]]:
         """Return how a group is put together, and the groups it is made of."""
-        if ROLE in frames.cut_dims(group.cut):
+        if ROLE in cut_dims(group.cut):
             return POOLED, [group]
-        finer = tuple(sorted((ROLE, *frames.cut_dims(group.cut)), key=self.released.dims.index))
+        finer = tuple(sorted((ROLE, *cut_dims(group.cut)), key=self.released.dims.index))
         roles = [
             one
             for one in self.groups(finer)
-            if not one.is_hidden
-            and all(one.value[dim] == group.value[dim] for dim in frames.cut_dims(group.cut))
+            if not one.is_hidden and all(one.value[dim] == group.value[dim] for dim in cut_dims(group.cut))
         ]
         return (BY_ROLE, roles) if roles else (POOLED, [group])
 
@@ -129,6 +125,27 @@ class Composition:
     def weighty(self, parts: list[Group]) -> list[Group]:
         """Keep the roles that have a weight, if any has: the others are shown beside the whole."""
         return [one for one in parts if self.weights.get(one.value.get(ROLE, ""), 0) > 0] or parts
+
+    def complete(self, parts: list[Group]) -> list[Group]:
+        """Keep the roles that answered every step: steps are compared with each other."""
+        weighty = {one.key for one in parts if self.weights.get(one.value.get(ROLE, ""), 0) > 0}
+        asked = {id_ for key, kind, id_ in self.estimates if kind == "step" and key in weighty}
+        whole = [one for one in parts if all((one.key, "step", id_) in self.estimates for id_ in asked)]
+        return whole or parts
+
+    def is_mixed(self, group: Group) -> bool:
+        """Tell whether staff and customers stand in a group together, hidden ones included."""
+        inside = {
+            self.kinds.get(one.value.get(ROLE, ""))
+            for one in self.all.values()
+            if one.value.get(ROLE) and all(one.value[dim] == group.value[dim] for dim in cut_dims(group.cut))
+        }
+        return len(inside) > 1 and ROLE not in cut_dims(group.cut)
+
+    def answered(self, group: Group, part: Part) -> bool:
+        """Tell whether anyone in a group answered any item of a part."""
+        found = (self.pooled(group, item) for item in part.items)
+        return any(counts is not None and counts[len(UNSCORED) :].any() for counts in found)
 
     def pooled(self, group: Group, item: str) -> Ints | None:
         _, parts = self.made_of(group, item)
@@ -158,13 +175,13 @@ class Composition:
                 yield self._row(part.kind, part.id, part.name, group, None, total=len(part.items))
             else:
                 found = self._part(group, part)
-                if found is not None or hidden.intersection(part.items):
+                if found is not None or hidden.intersection(part.items) or self.answered(group, part):
                     yield self._row(part.kind, part.id, part.name, group, found, total=len(part.items))
 
     def _row(
         self, kind: str, id_: str, name: str, group: Group, found: Figures | None, total: int = 1
     ) -> tuple[Any, ...]:
-        head = (kind, id_, name, *group.row)
+        head = (kind, id_, name, *group.key)
         if found is None:
             return (*head, True, None, *[math.nan] * 12, POOLED, "", 0, total)
         return (
@@ -217,6 +234,10 @@ class Composition:
     def _part(self, group: Group, part: Part) -> Figures | None:
         weighting, parts = self.parts(group)
         parts = self.weighty([one for one in parts if (one.key, part.kind, part.id) in self.estimates])
+        if part.kind == "step" and weighting == BY_ROLE:
+            parts = self.complete(parts)
+        if (not parts or weighting == POOLED) and self.is_mixed(group):
+            return None
         if not parts:
             parts, weighting = (
                 [one for one in [group] if (one.key, part.kind, part.id) in self.estimates],

@@ -67,9 +67,9 @@ class Instrument:
         say = self.say
         found = [
             Part("step", step.id, say(step.name), tuple(item.id for item in step.items))
-            for step in self.framework.steps
+            for step in map(self.framework.step, self.framework.order)
         ]
-        for step in self.framework.steps:
+        for step in map(self.framework.step, self.framework.order):
             for stream in self.framework.content.streams:
                 items = tuple(item.id for item in step.items if item.stream == stream.id)
                 if items:

@@ -271,7 +271,7 @@ class LiveEngagement(Engagement):
         return Extract(facts, self.record.framework_document, release, estimates)
 
     def _last_answer(self) -> str | None:
-        """Return the date of the last answer from the files' own statistics, without reading a row."""
+        """Return the date of the last answer, from the files' date columns alone."""
         import pyarrow.compute as pc
         import pyarrow.parquet as pq
 

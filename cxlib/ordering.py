@@ -49,7 +49,7 @@ class Sequence:
     ----------
     steps : one :class:`StepOrder` a step, each after those it stands on.
     missing : steps without a level; then there is no position, start or index.
-    hidden : those of them that were assessed, by too few people to show.
+    hidden : those of them that were assessed, but not by enough staff of the same roles to show.
     position : steps passed whose ancestors all pass too.
     start_here : the first steps below the gate whose ancestors all pass.
     excess_share : out-of-sequence index, the share 0–1 of what was built that stands on less;
@@ -112,7 +112,7 @@ def sequence(
     position 0, start at the first, index .366, 2.87 raw, 2.19 effective.
     """
     ancestors = framework if isinstance(framework, Mapping) else framework.prerequisites
-    levels, lows, highs = _levels(scores)
+    levels, lows, highs = _levels(scores, framework)
     if unknown := set(levels) - set(ancestors):
         raise ContractError(f"scores for unknown steps: {', '.join(sorted(unknown))}")
     order = list(ancestors)
@@ -219,7 +219,7 @@ def _draws(m: np.ndarray, low: np.ndarray, high: np.ndarray) -> np.ndarray:
 
 
 def _levels(
-    scores: pd.DataFrame | Mapping[str, float],
+    scores: pd.DataFrame | Mapping[str, float], framework: Framework | Mapping[str, frozenset[str]]
 ) -> tuple[dict[str, float], dict[str, float], dict[str, float]]:
     if isinstance(scores, Mapping):
         return dict(scores), dict(scores), dict(scores)
@@ -232,8 +232,19 @@ def _levels(
             "a step has more than one score; the sequence is read from one group",
             fix="Pass the scores of one group, for example eng.scores().",
         )
+    # The order is the staff's: a step scored by customers alone, or by other roles than the rest, has no
+    # level here. Customers are shown beside it.
+    customers = set() if isinstance(framework, Mapping) else _customers(framework)
+    by_staff = ~steps["parts"].map(lambda parts: bool(parts) and set(parts.split("+")) <= customers)
+    usual = steps.loc[by_staff & steps["mean"].notna(), "parts"].mode()
+    steps = steps.copy()
+    steps.loc[~by_staff | (len(usual) > 0 and steps["parts"] != usual[0]), ["mean", "low", "high"]] = math.nan
     read = steps.set_index("id")
     return tuple(  # type: ignore[return-value]
         {str(step): float(value) for step, value in read[column].astype(float).items()}
         for column in ("mean", "low", "high")
     )
+
+
+def _customers(framework: Framework) -> set[str]:
+    return {role.id for role in framework.roles if role.kind == "customer"}

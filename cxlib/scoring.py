@@ -45,7 +45,9 @@ def estimate_parts(tally: Tally, released: Released, instrument: Instrument) -> 
     """Estimate the mean level of every step, stream and construct in every visible group.
 
     Needs the tally's moments, which never leave the house: only the estimates do. A part is made of
-    the items that are visible in the group; `items` of `items_total` says how many.
+    the items that are visible in the group; `items` of `items_total` says how many. Mean and standard
+    error are published for a total and for its visible children, so an audit of linear figures has to
+    count Σx and Σx² of each among them.
 
     Returns
     -------
@@ -86,7 +88,7 @@ def estimate_parts(tally: Tally, released: Released, instrument: Instrument) -> 
             n = int(answered[places].min())
             rows.append(
                 (
-                    *group.row,
+                    *group.key,
                     part.kind,
                     part.id,
                     n,
@@ -196,7 +198,7 @@ def distribution(
             scored = int(found[len(UNSCORED) :].sum())
             for answer, n in zip(scale.answers, found, strict=True):
                 share = int(n) / scored if scored and answer not in UNSCORED else math.nan
-                rows.append((item, instrument.name(item), *group.row, answer, int(n), share))
+                rows.append((item, instrument.name(item), *group.key, answer, int(n), share))
     out = pd.DataFrame(rows, columns=DISTRIBUTION.names(released.dims))
     return out.astype({"answer": "int64", "n": "int64", "share": "float64"})
 
@@ -230,7 +232,7 @@ def metrics(
                     question.id,
                 ) in composition.withheld:
                     rows.append(
-                        (question.id, question.kind, name, *group.row, True, None, *[math.nan] * 3, "points")
+                        (question.id, question.kind, name, *group.key, True, None, *[math.nan] * 3, "points")
                     )
                 continue
             scored = counts[len(UNSCORED) :]
@@ -242,7 +244,7 @@ def metrics(
                         question.id,
                         question.kind,
                         name,
-                        *group.row,
+                        *group.key,
                         False,
                         found.n,
                         points.value,

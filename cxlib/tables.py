@@ -78,7 +78,12 @@ def scorecard(
         names = _role_names(instrument)
         parts = dict.fromkeys(role for found in data["parts"] for role in found.split("+") if role)
         roles = [names.get(role, role) for role in parts]
-        note = f"Mean over the roles {', '.join(roles)}, each with its weight." if len(roles) > 1 else ""
+        if data.loc[~data["is_hidden"], "parts"].nunique() > 1:
+            note = "Mean over those roles of each row that can be shown, each with its weight."
+        elif len(roles) > 1:
+            note = f"Mean over the roles {', '.join(roles)}, each with its weight."
+        else:
+            note = f"Answers of {', '.join(roles)} alone: other roles were not asked, or cannot be shown."
         return _table("Scores", columns, note=note)
     return _table("Scores", columns)
 
@@ -124,7 +129,7 @@ def next_moves(scores: pd.DataFrame, instrument: Instrument, *, step: str, limit
     rows = []
     for row in data.sort_values(["mean", "id"]).itertuples():
         item = instrument.framework.items[str(row.id)]
-        reached = int(row.gated_level)
+        reached = max(1, int(row.mean))
         if reached <= len(item.advice):
             advice = item.advice[reached - 1]
             rows.append(
@@ -173,15 +178,18 @@ def standing(order: Order, instrument: Instrument) -> Html:
         elif unasked:
             said.append(f"Not assessed in this wave: {_step_names(unasked, instrument)}")
         if order.hidden:
-            said.append(f"Hidden, because too few people answered: {_step_names(order.hidden, instrument)}")
+            said.append(f"Too few answers from staff to show: {_step_names(order.hidden, instrument)}")
         return missing(". ".join(said) + ". So there is no position in the sequence.")
     start = _step_names(order.start_here, instrument) or "every step stands"
+    below = (
+        f"first below level {order.gate:g}" if order.start_here else f"all at level {order.gate:g} or above"
+    )
     index = order.excess_share or 0.0
     around = f"{order.position_low}–{order.position_high}"
     share = f"{order.excess_share_low or 0:.0%}–{order.excess_share_high or 0:.0%}"
     return figures([
         ("Position", f"{order.position} of {len(order.steps)}", f"95% range {around}"),
-        ("Start here", start, f"first below level {order.gate:g}"),
+        ("Start here", start, below),
         ("Out of sequence", f"{index:.0%}", f"{share} of what was built"),
         ("Mean level", f"{order.raw:.1f}", f"of which {order.effective:.1f} is supported"),
     ])  # fmt: skip
@@ -212,21 +220,23 @@ def goals(eng_targets: Mapping[str, float], scores: pd.DataFrame, *, step: str) 
 def steps(order: Order, instrument: Instrument) -> Html:
     """Show the steps in order, each with its state.
 
-    A step holds when it and all it stands on have reached the gate; one that reached it while something
-    before it has not is ahead of its foundations.
+    A step holds when it and all it stands on have reached the gate. One that reached it while something
+    before it has not is open below; if it runs ahead by more than the slack, it says so.
     """
+    ahead = {one.step for one in order.steps if one.excess > 0}
     reached = {one.step for one in order.steps if one.passes}
     ancestors = instrument.framework.ancestors
     rows = []
     for step in instrument.framework.order:
         if step in order.missing:
-            state, kind = ("hidden" if step in order.hidden else "not assessed"), "is-missing"
+            state, kind = ("too few answers" if step in order.hidden else "not assessed"), "is-missing"
         elif step in order.start_here:
             state, kind = "start here", "is-current"
         elif step in reached and ancestors[step] <= reached:
             state, kind = "holds", "is-done"
         else:
-            state, kind = ("ahead of its foundations" if step in reached else "later"), "is-later"
+            state = "reached, on an open step" if step in reached else "later"
+            state, kind = ("ahead of its foundations" if step in ahead else state), "is-later"
         rows.append((instrument.say(instrument.step(step).name), state, kind))
     body = Markup("").join(
         Markup(

@@ -15,6 +15,7 @@ from cxlib import scoring, stats
 from cxlib.errors import ContractError
 from cxlib.frames import DONT_KNOW, NOT_APPLICABLE
 from cxlib.instrument import DeclaredConstruct, DeclaredItem, Instrument
+from cxlib.ordering import sequence
 from tests.samples import CUTS, bakery, people, sample, tallied
 
 ITEMS = ("grain.mill", "grain.stock", "grain.label")
@@ -372,3 +373,34 @@ def test_every_figure_that_is_shown_lies_within_its_interval_and_its_range(
             assert (found[value] <= found[high] + 1e-9).all(), value
         assert (found["low"] < found["high"]).all()
         assert (found["n"] >= 5).all()
+
+
+# ── The sequence is the staff's ─────────────────────────────────────────────────────────────────
+
+
+def everything(n: int, role: str, level: int) -> Any:
+    steps = {item.replace(".", "_"): level for item in bakery().items if bakery().scales[item].high == 5}
+    return people(n, role, **steps)
+
+
+def test_customers_alone_give_no_position() -> None:
+    scores = sample(
+        everything(3, "owner", 2) + everything(4, "team", 2) + everything(40, "guest", 5)
+    ).scores()
+    order = sequence(scores, bakery())
+    assert order.position is None
+    assert order.hidden == order.missing
+
+
+def test_staff_and_customers_too_few_to_show_are_not_mixed() -> None:
+    scores = sample(everything(4, "owner", 2) + everything(4, "team", 2) + everything(4, "guest", 5)).scores()
+    steps = scores[scores["kind"] == "step"]
+    assert steps["is_hidden"].all()
+    assert sequence(scores, bakery()).position is None
+
+
+def test_every_step_is_read_from_the_roles_that_answered_every_step() -> None:
+    owners = people(6, "owner", grain_mill=5)
+    scores = sample(owners + everything(24, "team", 3)).scores()
+    steps = scores[(scores["kind"] == "step") & scores["mean"].notna()]
+    assert set(steps["parts"]) == {"team"}

@@ -57,7 +57,7 @@ class Cover:
     Attributes
     ----------
     client, wave, title : as the reader knows them; any text is safe.
-    date : the day the report speaks of.
+    date : the day the report speaks of, if its answers are dated.
     framework : name and version of the instrument.
     run : id of the published run.
     language : language tag of the notebooks' text; words of the page itself follow it where
@@ -69,7 +69,7 @@ class Cover:
     client: str
     wave: str
     title: str
-    date: dt.date
+    date: dt.date | None
     framework: str
     run: str
     language: str = "en"
@@ -146,7 +146,7 @@ def render(notebooks: Sequence[NotebookNode], cover: Cover) -> str:
         .render(
             cover=cover,
             words=words,
-            date=_day(cover.date, words),
+            date=_day(cover.date, words) if cover.date else "",
             contents=page.contents,
             sections=sections,
             style=_as_is(style),

@@ -65,7 +65,7 @@ def make_report(
     Parameters
     ----------
     names
-        Notebooks by name, for example "0_overview"; by default all whose step the framework has.
+        Notebooks by name, for example "0_overview"; by default the overview and every step that was asked.
     say
         Takes a line of progress.
 
@@ -102,7 +102,7 @@ def make_report(
             client=eng.name,
             wave=eng.wave.name,
             title="Customer experience assessment",
-            date=_day(eng, moment),
+            date=_day(eng),
             framework=f"{eng.framework.id} {eng.framework.version}",
             run=run_id,
             language="en",
@@ -120,8 +120,8 @@ def make_report(
 
 
 def _chosen(eng: Engagement, folder: Path, names: Sequence[str] | None) -> list[Path]:
-    """Return the notebooks to run, in order: those named `N_slug` belong to the step of that slug."""
-    slugs = {step.slug for step in eng.framework.steps}
+    """Return the notebooks to run, in order: `N_slug` belongs to the step of that slug, if it was asked."""
+    slugs = {step.slug for step in eng.framework.steps if eng.is_assessed(step.id)}
     there = {path.stem: path for path in sorted(folder.glob("[0-9]_*.ipynb"))}
     if names is None:
         return [path for stem, path in there.items() if stem[0] == "0" or stem[2:] in slugs]
@@ -161,6 +161,7 @@ def _execute(path: Path, making: Path, eng: Engagement) -> NotebookNode:
             execution_timeout=CELL_SECONDS,
             skip_cells_with_tag="skip-execution",
             store_widget_state=False,
+            shutdown_kernel="immediate",
             kernel_manager_class=ReportKernelManager,
         )
     except PapermillExecutionError as error:
@@ -194,8 +195,10 @@ def _forget_this_machine(notebook: NotebookNode, name: str) -> None:
             output.get("metadata", {}).pop("papermill", None)
 
 
-def _day(eng: Engagement, moment: dt.datetime) -> dt.date:
-    return dt.date.fromisoformat(eng.wave.date or eng.facts.data_date or moment.date().isoformat())
+def _day(eng: Engagement) -> dt.date | None:
+    """Return the day that the figures speak of: the wave's, or the last answer's; never today's."""
+    day = eng.wave.date or eng.facts.data_date
+    return dt.date.fromisoformat(day) if day else None
 
 
 def _write_manifest(

@@ -30,12 +30,12 @@ def results(eng: Engagement) -> dict[str, Any]:
         "library": eng.facts.library,
         "data_date": eng.facts.data_date,
         "smallest_group": eng.facts.threshold_scores,
-        "participation": _rows(eng.participation()),
+        "participation": records(eng.participation()),
         "sequence": asdict(sequence(scores, eng.framework)),
-        "scores": {cut_name(cut) or "everyone": _rows(eng.scores(by=cut)) for cut in eng.facts.cuts},
-        "metrics": {cut_name(cut) or "everyone": _rows(eng.metrics(by=cut)) for cut in eng.facts.cuts},
+        "scores": {cut_name(cut) or "everyone": records(eng.scores(by=cut)) for cut in eng.facts.cuts},
+        "metrics": {cut_name(cut) or "everyone": records(eng.metrics(by=cut)) for cut in eng.facts.cuts},
         "distribution": {
-            cut_name(cut) or "everyone": _rows(eng.distribution(by=cut)) for cut in eng.facts.cuts
+            cut_name(cut) or "everyone": records(eng.distribution(by=cut)) for cut in eng.facts.cuts
         },
         "targets": eng.targets,
         "scales": eng.other_scales,
@@ -47,7 +47,8 @@ def to_json(found: dict[str, Any]) -> str:
     return json.dumps(_plain(found), ensure_ascii=False, indent=1, allow_nan=False) + "\n"
 
 
-def _rows(frame: pd.DataFrame) -> list[dict[str, Any]]:
+def records(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    """Return a frame row by row as plain data."""
     return [
         dict(zip(frame.columns, row, strict=True))
         for row in frame.astype(object).itertuples(index=False, name=None)

@@ -202,7 +202,9 @@ def mark_undone(connection: Connection, slug: str, batch_id: str | None) -> Batc
     chosen = [one for one in active if batch_id in (None, one.id)][-1:]
     if not chosen:
         if batch_id is None:
-            raise NotFoundError(f"engagement {slug} has no import that could be undone")
+            raise NotFoundError(
+                f"engagement {slug} has no import that could be undone", fix="Nothing needs to be done."
+            )
         undone = any(one.id == batch_id for one in select_batches(connection, slug, state=UNDONE))
         raise NotFoundError(
             f"batch {batch_id} of {slug} was undone already"

@@ -235,7 +235,8 @@ def _levels(
     # The order is the staff's: a step scored by customers alone, or by other roles than the rest, has no
     # level here. Customers are shown beside it.
     customers = set() if isinstance(framework, Mapping) else _customers(framework)
-    by_staff = ~steps["parts"].map(lambda parts: bool(parts) and set(parts.split("+")) <= customers)
+    alone = [bool(parts) and set(parts.split("+")) <= customers for parts in steps["parts"]]
+    by_staff = ~np.array(alone, dtype=bool)
     usual = steps.loc[by_staff & steps["mean"].notna(), "parts"].mode()
     steps = steps.copy()
     steps.loc[~by_staff | (len(usual) > 0 and steps["parts"] != usual[0]), ["mean", "low", "high"]] = math.nan

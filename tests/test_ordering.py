@@ -212,3 +212,9 @@ def test_a_hidden_step_is_told_from_one_that_was_not_asked() -> None:
     assert order.missing == ("b", "c")
     assert order.hidden == ("b",)
     assert order.position is None
+
+
+def test_a_wave_without_any_step_is_missing_them_all() -> None:
+    order = sequence(sample(people(9, "guest", ask_recommend=7)).scores(), bakery())
+    assert set(order.missing) == {step.id for step in bakery().steps}
+    assert order.hidden == ()

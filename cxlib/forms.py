@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import ipywidgets as widgets
 from IPython.display import display
 
-from cxlib import charts, tables
+from cxlib import tables
 from cxlib.errors import CxError
 from cxlib.frames import cut_name
 
@@ -60,6 +60,3 @@ def target(eng: Engagement, *, step: str) -> widgets.VBox:
 
     keep.on_click(store)
     return widgets.VBox([level, because, keep, said])
-
-
-__all__ = ["charts", "explore", "target"]

@@ -591,8 +591,3 @@ def _texts(value: Any, path: Path_) -> Iterator[tuple[Path_, str | Mapping[str, 
                 yield from _texts(member, at)
             elif name not in _NOT_PROSE and isinstance(member, str | dict):
                 yield at, member
-
-
-def statement_for(item: Item, role: str) -> Text | None:
-    """Return the wording of an item for a role, or the first there is if that role is not asked."""
-    return item.statement.get(role) or next(iter(item.statement.values()), None)

@@ -261,10 +261,6 @@ def figures(pairs: Sequence[tuple[str, str, str]]) -> Html:
     )
 
 
-def finding(text: str) -> Html:
-    return _block("cx-finding", text)
-
-
 def note(text: str) -> Html:
     return _block("cx-note", text)
 

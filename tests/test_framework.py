@@ -21,7 +21,6 @@ from cxlib.framework import (
     json_schema,
     load_framework,
     parse_framework,
-    statement_for,
     write_schema,
 )
 from cxlib.instrument import Instrument
@@ -100,12 +99,6 @@ def test_a_step_is_found_by_id_or_slug_and_else_the_nearest_is_named(small: Fram
     with pytest.raises(NotFoundError) as caught:
         small.step("bakign")
     assert str(caught.value) == "crumb 1.0.0 has no step 'bakign'; nearest baking"
-
-
-def test_a_role_that_is_not_asked_reads_the_first_wording(small: Framework) -> None:
-    mill = small.items["grain.mill"]
-    assert small.say(statement_for(mill, "team"), "en") == "I can say which mill a flour is from."
-    assert small.say(statement_for(mill, "guest"), "en") == "I know every mill we buy from."
 
 
 def test_the_digest_and_the_stamp_are_those_of_the_file(small: Framework) -> None:

@@ -18,9 +18,9 @@ import pyarrow as pa
 import pyarrow.compute
 import pyarrow.parquet
 
-from cxlib.declarations import DateMapping, DimensionMapping, ItemMapping, MappingSpec
 from cxlib.errors import IngestError, Problem, nearest
 from cxlib.frames import BLANK, DATE, DONT_KNOW, NOT_APPLICABLE, NOT_STATED, RESPONDENT, ROLE, ItemScale
+from cxlib.mapping import DateMapping, DimensionMapping, ItemMapping, MappingSpec
 
 LONGEST_SEGMENT: Final = 200
 ISO_DATE: Final = DateMapping.model_fields["format"].default

@@ -184,6 +184,7 @@ class Engagement:
             f"Last answer: {facts.data_date or 'not dated'}",
             f"Published groups: {plan}; smallest group shown: {facts.threshold_scores}",
             f"cxlib {facts.library}",
+            *(_other_words(wave) for wave in facts.waves if wave.unchanged < 1),
             *facts.notes,
         ]
 
@@ -205,8 +206,19 @@ class Engagement:
     def undo(self, *_: Any, **__: Any) -> Any:
         raise self._read_only("undo an import")
 
+    def set_contact(self, *_: Any, **__: Any) -> Any:
+        raise self._read_only("set a contact")
+
     def _read_only(self, what: str) -> ReadOnlyError:
         return ReadOnlyError(
             f"cannot {what}: this is a published extract of {self.facts.engagement}, and read-only",
             fix="Open the engagement without `extract` where the store is.",
         )
+
+
+def _other_words(wave: WaveFacts) -> str:
+    """Say that an earlier wave was asked with another version, and what that leaves to compare."""
+    return (
+        f"Wave {wave.name} was asked with {wave.framework}: {wave.unchanged:.0%} of the items are unchanged; "
+        "only these are compared"
+    )

@@ -41,9 +41,17 @@ class RoleFacts:
 
 @dataclass(frozen=True)
 class WaveFacts:
+    """A wave, and what it was asked.
+
+    `unchanged` is the share [0–1] of items asked in the same words as in the extract's own wave: only
+    those of an earlier wave are in the extract.
+    """
+
     id: str
     name: str
     date: str | None
+    framework: str = ""
+    unchanged: float = 1.0
 
 
 @dataclass(frozen=True)

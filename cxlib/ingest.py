@@ -24,9 +24,9 @@ import pyarrow.compute
 import pyarrow.parquet
 
 from cxlib.conversion import EDGES, Convert, Field, Plan, Rejection, clean, plan, shown
-from cxlib.declarations import MappingSpec
 from cxlib.errors import ContractError, IngestError, Problem, nearest
 from cxlib.frames import BLANK, DATE, DONT_KNOW, NOT_APPLICABLE, RESPONDENT, ROLE, ItemScale
+from cxlib.mapping import MappingSpec
 from cxlib.sources import Batch, Source, SurveyFile, open_survey
 
 KEPT_PROBLEMS: Final = 10_000

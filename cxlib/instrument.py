@@ -11,10 +11,11 @@ from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from typing import Any
 
-from cxlib.declarations import MappingSpec
 from cxlib.errors import ConflictError, NotFoundError, nearest
 from cxlib.frames import ItemScale
-from cxlib.framework import Framework, Step
+from cxlib.framework import Framework
+from cxlib.framework.content import Step
+from cxlib.mapping import MappingSpec
 
 
 @dataclass(frozen=True)

@@ -8,21 +8,23 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from functools import cached_property
+from collections.abc import Callable, Container, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Self
 
 from cxlib import anonymity, scoring
-from cxlib.declarations import EngagementSpec, MappingSpec, WaveSpec, parse_document, read_document, validate
+from cxlib.declarations import EngagementSpec, WaveSpec, parse_document, read_document, validate
 from cxlib.engagement import Engagement, library_version
-from cxlib.errors import SHOWN, DeclarationError, IngestError, NotFoundError, Problem, nearest
+from cxlib.errors import SHOWN, ConflictError, DeclarationError, IngestError, NotFoundError, Problem, nearest
 from cxlib.extract import Extract, Facts, RoleFacts, WaveFacts, read_extract
 from cxlib.frames import DATE, RESPONDENT, WAVE
 from cxlib.framework import Framework, find_framework, load_framework, parse_framework
+from cxlib.framework.versions import Comparison, compare_frameworks
 from cxlib.ingest import Imported, convert
 from cxlib.instrument import Instrument
+from cxlib.mapping import MappingSpec
 from cxlib.settings import Settings, read_settings
 from cxlib.store import BatchRecord, Store
 from cxlib.tally import Tally, read_batches, tally_batches
@@ -63,9 +65,18 @@ class LiveEngagement(Engagement):
     def slug(self) -> str:
         return self._slug
 
-    @cached_property
+    @property
     def framework(self) -> Framework:
-        return parse_framework(self.record.framework_document, name=f"the framework of {self._slug}")
+        """What the wave in hand is assessed with."""
+        return self._framework_of(self.wave_id)
+
+    def _framework_of(self, wave: str) -> Framework:
+        found = self.store.framework(self._slug, wave)
+        return _parsed(found.document, f"the framework of {self._slug}")
+
+    def comparison(self, wave: str) -> Comparison:
+        """Compare what an earlier wave was asked with what the wave in hand is asked."""
+        return _compared(self._framework_of(wave), self.framework)
 
     @property
     def wave_id(self) -> str:
@@ -95,24 +106,35 @@ class LiveEngagement(Engagement):
         )
 
     def tally(self, *, moments: bool = True) -> Tally:
-        """Count every answer of the waves up to this one; private, nothing here has passed the door."""
+        """Count every answer of the waves up to this one; private, nothing here has passed the door.
+
+        Where an earlier wave was assessed with another version, only what it asked in the same words is
+        counted: an answer to another question is no part of a trend.
+        """
+        framework, instrument = self.framework, self.instrument
         dims = (WAVE, *self.spec.dims)
         cuts = self.spec.cuts if moments else None
-        total = tally_batches([], [], dims, framework=self.framework.stamp, cuts=cuts, constants={WAVE: ""})
-        scales = self.instrument.scales
+        total = tally_batches([], [], dims, framework=framework.stamp, cuts=cuts, constants={WAVE: ""})
         for batch in self._batches():
             path = self.store.batch_path(batch)
-            items = [scales[name] for name in _item_columns(path, self.spec.dims)]
+            asked = self._comparable(batch, framework, instrument)
+            items = [instrument.scales[name] for name in _item_columns(path, self.spec.dims) if name in asked]
             one = tally_batches(
                 read_batches(path, [*self.spec.dims, *(scale.item for scale in items)]),
                 items,
                 dims,
-                framework=self.framework.stamp,
+                framework=framework.stamp,
                 cuts=cuts,
                 constants={WAVE: batch.wave},
             )
             total = total + one
         return total
+
+    def _comparable(self, batch: BatchRecord, framework: Framework, instrument: Instrument) -> Container[str]:
+        """Name what a batch's answers may be counted for in the wave in hand."""
+        if batch.framework_digest == framework.digest:
+            return instrument.scales
+        return {*self.comparison(batch.wave).trended(), *instrument.items}
 
     def import_file(
         self,
@@ -121,6 +143,7 @@ class LiveEngagement(Engagement):
         *,
         wave: str | None = None,
         new_wave: bool = False,
+        framework: Framework | None = None,
         dry_run: bool = False,
         progress: Callable[[int, int], None] | None = None,
     ) -> Import:
@@ -132,6 +155,8 @@ class LiveEngagement(Engagement):
             The wave it belongs to; by default the one in hand.
         new_wave
             Add the wave if it is not there yet.
+        framework
+            What a new wave is assessed with; by default what the latest wave is.
         dry_run
             Only say what would happen.
         progress
@@ -149,7 +174,6 @@ class LiveEngagement(Engagement):
         path = Path(path)
         document = read_document(Path(mapping))
         spec = validate(MappingSpec, document)
-        instrument = self.instrument.declare(spec)
         target = wave or self.wave_id
         known = [one.id for one in self.store.waves(self._slug)]
         if target not in known and not new_wave:
@@ -157,6 +181,15 @@ class LiveEngagement(Engagement):
                 f"{self._slug} has no wave {target!r}{nearest(target, known)}",
                 fix="Pass --new-wave to add it, or name one that is there.",
             )
+        if target in known and framework is not None:
+            raise ConflictError(
+                f"wave {target} is assessed with {self._framework_of(target).stamp}, and stays so",
+                fix="A framework is chosen with --new-wave, for a wave that is not there yet.",
+            )
+        if framework is not None:
+            check_fit(self.spec, framework, name=f"engagement {self._slug}")
+        asked = framework or self._framework_of(target if target in known else known[-1])
+        instrument = replace(self.instrument, framework=asked).declare(spec)
         if not path.is_file():
             raise NotFoundError(f"no file {path}", fix="Check the path.")
         with path.open("rb") as stream:
@@ -168,7 +201,7 @@ class LiveEngagement(Engagement):
             found = convert(
                 path,
                 spec,
-                scales=self.framework.scales,
+                scales=asked.scales,
                 roles=list(self.spec.roles),
                 segments=list(self.spec.segments),
                 key=self.store.pseudonym_key(self._slug),
@@ -182,7 +215,8 @@ class LiveEngagement(Engagement):
                     self.store.foresee(self._slug, target, staged)
                 return Import("dry run", target, None, found)
             if target not in known:
-                self.store.add_wave(self._slug, WaveSpec(id=target))
+                text = (asked.id, asked.version, asked.document.text)
+                self.store.add_wave(self._slug, WaveSpec(id=target), text)
             batch = self.store.add_batch(
                 self._slug,
                 target,
@@ -212,6 +246,10 @@ class LiveEngagement(Engagement):
         if what not in known:
             raise NotFoundError(f"no step or item {what!r}{nearest(what, known)}")
         self.store.set_target(self._slug, what, level, because)
+
+    def set_contact(self, name: str) -> None:
+        """Set whom respondents write to; forms that are handed out from now on say so."""
+        self.store.set_contact(self._slug, name)
 
     def at_wave(self, wave: str) -> LiveEngagement:
         """Return a handle on another wave of the same engagement."""
@@ -244,7 +282,7 @@ class LiveEngagement(Engagement):
             engagement=self._slug,
             client=self.spec.name,
             wave=self.wave_id,
-            waves=tuple(WaveFacts(one.id, one.label, one.date) for one in self._waves()),
+            waves=tuple(self._wave_facts(one) for one in self._waves()),
             language=instrument.language,
             framework=self.framework.stamp,
             framework_digest=self.framework.digest,
@@ -268,7 +306,11 @@ class LiveEngagement(Engagement):
             notes=tuple(dict.fromkeys(_note(one) for one in self._batches() if _note(one))),
             library=library_version(),
         )
-        return Extract(facts, self.record.framework_document, release, estimates)
+        return Extract(facts, self.framework.document.text, release, estimates)
+
+    def _wave_facts(self, wave: WaveSpec) -> WaveFacts:
+        compared = self.comparison(wave.id)
+        return WaveFacts(wave.id, wave.label, wave.date, compared.before, compared.share_unchanged)
 
     def _last_answer(self) -> str | None:
         """Return the date of the last answer, from the files' date columns alone."""
@@ -367,16 +409,45 @@ def create_engagement(store: Store, path: Path, *, frameworks: Path) -> Engageme
     """
     document = read_document(path)
     spec = validate(EngagementSpec, document)
-    beside = path.parent / spec.framework
-    framework = load_framework(beside if beside.is_file() else find_framework(spec.framework, frameworks))
-    add_engagement(store, spec, framework, name=document.name)
+
+    def found(name: str) -> Framework:
+        beside = path.parent / name
+        return load_framework(beside if beside.is_file() else find_framework(name, frameworks))
+
+    others = {wave.id: found(wave.framework) for wave in spec.waves if wave.framework is not None}
+    add_engagement(store, spec, found(spec.framework), wave_frameworks=others, name=document.name)
     return spec
 
 
 def add_engagement(
-    store: Store, spec: EngagementSpec, framework: Framework, *, name: str = "engagement"
+    store: Store,
+    spec: EngagementSpec,
+    framework: Framework,
+    *,
+    wave_frameworks: Mapping[str, Framework] | None = None,
+    name: str = "engagement",
 ) -> None:
-    """Add a declared engagement to the store, after checking it against its framework."""
+    """Add a declared engagement to the store, after checking it against each framework it names."""
+    others = wave_frameworks or {}
+    for one in (framework, *others.values()):
+        check_fit(spec, one, name=name)
+    store.add_engagement(
+        fix_release(spec),
+        framework_id=framework.id,
+        framework_version=framework.version,
+        framework_document=framework.document.text,
+        wave_frameworks={wave: (one.id, one.version, one.document.text) for wave, one in others.items()},
+    )
+
+
+def check_fit(spec: EngagementSpec, framework: Framework, *, name: str) -> None:
+    """Refuse an engagement whose roles, languages or targets a framework does not have.
+
+    Raises
+    ------
+    DeclarationError
+        Naming each, with the nearest that there is.
+    """
     roles = [role.id for role in framework.roles]
     ids = [*(step.id for step in framework.steps), *framework.items]
     languages = framework.content.languages
@@ -400,12 +471,16 @@ def add_engagement(
             problems=problems,
             fix="Correct it and try again.",
         )
-    store.add_engagement(
-        fix_release(spec),
-        framework_id=framework.id,
-        framework_version=framework.version,
-        framework_document=framework.document.text,
-    )
+
+
+@lru_cache(maxsize=8)
+def _parsed(document: str, name: str) -> Framework:
+    return parse_framework(document, name=name)
+
+
+@lru_cache(maxsize=8)
+def _compared(before: Framework, after: Framework) -> Comparison:
+    return compare_frameworks(before, after)
 
 
 def fix_release(spec: EngagementSpec) -> EngagementSpec:

@@ -1,4 +1,4 @@
-"""The look of every chart and page: colours and type, read from `reports/template/theme.json`."""
+"""The look of every chart and page: colours, type, templates and their words, from `reports/template/`."""
 
 from __future__ import annotations
 
@@ -6,9 +6,15 @@ import json
 import re
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from markupsafe import Markup
+
+from cxlib.errors import NotFoundError
 from cxlib.settings import read_settings
+
+if TYPE_CHECKING:
+    import jinja2
 
 
 def palette(mode: str) -> dict[str, str]:
@@ -56,6 +62,53 @@ def notebook_style() -> str:
         f"body[data-jp-theme-light=false]{{{variables('dark')}}}\n"
         f".jp-OutputArea-output{{{_read(template / 'blocks.css')}{_read(template / 'notebook.css')}}}"
     )
+
+
+def words(language: str) -> dict[str, str]:
+    """Return the words that the templates themselves bring, in a language such as `de` or `de-CH`.
+
+    Raises
+    ------
+    NotFoundError
+        If they are not translated: words of one language never stand in a page of another in silence.
+    """
+    known: dict[str, dict[str, str]] = json.loads(_read(read_settings().template / "words.json"))
+    short = language.split("-")[0].lower()
+    if short not in known:
+        raise NotFoundError(
+            f"the words of our own pages are not translated into {language!r}; there are: {', '.join(known)}",
+            fix=f'Add a block "{short}" to reports/template/words.json.',
+        )
+    return known[short]
+
+
+def templates() -> jinja2.Environment:
+    """Return the environment that renders `reports/template/*.j2`; it escapes whatever it is given."""
+    return _environment(read_settings().template)
+
+
+@lru_cache(maxsize=4)
+def _environment(template: Path) -> jinja2.Environment:
+    import jinja2
+
+    return jinja2.Environment(
+        loader=jinja2.FileSystemLoader(template),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+
+
+def css_string(text: str) -> str:
+    """Quote text for a style sheet; whatever is not plainly a letter or digit goes by its number."""
+    return '"' + "".join(c if c.isascii() and c.isalnum() else f"\\{ord(c):x} " for c in text) + '"'
+
+
+def as_is(text: str) -> Markup:
+    """Mark text that is already safe: our own files, JSON without "<", markdown that takes no
+    HTML, a template that escaped what it was given."""
+    return Markup(text)  # noqa: S704
 
 
 def _source() -> dict[str, Any]:

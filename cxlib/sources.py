@@ -24,8 +24,8 @@ import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet
 
-from cxlib.declarations import SourceSpec
 from cxlib.errors import IngestError
+from cxlib.mapping import SourceSpec
 
 DELIMITERS: Final = {",": "comma", ";": "semicolon", "\t": "tab", "|": "vertical bar"}
 BLOCK: Final = 16 << 20

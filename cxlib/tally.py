@@ -23,6 +23,7 @@ import pyarrow.parquet as pq
 from cxlib import counting
 from cxlib.counting import Batches, Counts, Key, Places
 from cxlib.errors import ContractError, Problem, nearest
+from cxlib.files import replaced
 from cxlib.frames import WAVE, ItemScale, cut_name
 
 # Answers held back until a moment block is worth sorting; 42 items make this 400,000 respondents.
@@ -277,15 +278,8 @@ class Tally:
         for at, cut in enumerate(cuts):
             arrays |= {f"n{at}": cut.n, f"s{at}": cut.s, f"q{at}": cut.q}
         text = np.frombuffer(json.dumps(head).encode(), np.uint8)
-        target = Path(path)
-        # A reader on another machine must never meet half a file.
-        part = target.with_name(f".{target.name}.{os.getpid()}.part")
-        try:
-            with part.open("wb") as handle:
-                np.savez_compressed(handle, allow_pickle=False, head=text, **arrays)
-            part.replace(target)
-        finally:
-            part.unlink(missing_ok=True)
+        with replaced(Path(path)) as part, part.open("wb") as handle:
+            np.savez_compressed(handle, allow_pickle=False, head=text, **arrays)
 
     @staticmethod
     def load(path: str | os.PathLike[str]) -> Tally:

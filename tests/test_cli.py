@@ -17,7 +17,7 @@ import pytest
 from cxlib import cli
 from tests.samples import BAKERY, mapping, survey
 
-COMMANDS = ("init", "import", "undo", "tally", "scores", "report", "demo", "doctor")
+COMMANDS = ("init", "import", "undo", "tally", "scores", "report", "demo", "doctor", "framework")
 
 
 @dataclass(frozen=True)

@@ -11,14 +11,13 @@ from cxlib.declarations import (
     MAX_BYTES,
     MAX_DEPTH,
     EngagementSpec,
-    MappingSpec,
     parse_document,
     read_document,
     read_engagement,
-    read_mapping,
     validate,
 )
 from cxlib.errors import DeclarationError, NotFoundError
+from cxlib.mapping import MappingSpec, read_mapping
 
 # ── Reading YAML ────────────────────────────────────────────────────────────────────────────────
 

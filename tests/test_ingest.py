@@ -18,10 +18,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from cxlib import ingest, sources
-from cxlib.declarations import MappingSpec, read_mapping
 from cxlib.errors import ContractError, IngestError
 from cxlib.frames import DONT_KNOW, NOT_APPLICABLE, ItemScale
 from cxlib.ingest import ItemCounts, convert, pseudonym
+from cxlib.mapping import MappingSpec, read_mapping
 
 KEY = b"a key of one engagement, 32 byte"
 ROLES = ("leadership", "frontline", "customer")

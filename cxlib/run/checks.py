@@ -6,9 +6,10 @@ import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, requires, version
+from pathlib import Path
 
 from cxlib.errors import CxError
-from cxlib.framework import load_framework
+from cxlib.framework import Framework, load_framework
 from cxlib.settings import Settings
 from cxlib.store import Store, has_wal_reset_bug, sqlite_version
 
@@ -75,9 +76,36 @@ def _kernel() -> Iterator[Finding]:
     yield Finding("kernel", True, f"{KERNEL}: {spec.display_name}")
 
 
+def changed_in_use(framework: Framework, settings: Settings) -> str:
+    """Say how a version that was released or used differs from this file; empty where it does not.
+
+    A used version never changes: answers carry its digest. What was released stands in `SHA256SUMS`,
+    what was used in the store.
+    """
+    name = f"{framework.id}-{framework.version}.yaml"
+    sums = settings.frameworks / "SHA256SUMS"
+    lines = sums.read_text(encoding="utf-8").splitlines() if sums.is_file() else []
+    released = {path: digest for digest, path in (line.split(maxsplit=1) for line in lines if line.strip())}
+    if released.get(name, framework.digest) != framework.digest:
+        return f"{name} was released with another text; give the changed one a new version number"
+    if settings.database_url.startswith("sqlite") and not (settings.local / "cx.sqlite").exists():
+        return ""
+    with Store.open(settings) as store:
+        used = store.used_digest(framework.id, framework.version)
+    if used not in (None, framework.digest):
+        return f"{name} was used with another text; give the changed one a new version number"
+    return ""
+
+
 def _frameworks(settings: Settings) -> Iterator[Finding]:
+    def look(path: Path) -> str:
+        framework = load_framework(path)
+        if changed := changed_in_use(framework, settings):
+            raise CxError(changed)
+        return f"{framework}"[1:-1]
+
     for path in sorted(settings.frameworks.glob("*-*.yaml")):
-        yield _tried(path.stem, lambda path=path: f"{load_framework(path)}"[1:-1], "Correct the file.")
+        yield _tried(path.stem, lambda path=path: look(path), "Correct the file, or take the released one.")
 
 
 def _folders(settings: Settings) -> Iterator[Finding]:

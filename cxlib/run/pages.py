@@ -23,13 +23,14 @@ from typing import TYPE_CHECKING, Any, Final
 
 from markupsafe import Markup, escape
 
+from cxlib import look
 from cxlib.errors import ReportError
+from cxlib.formats import day
 from cxlib.look import palette, theme, variables
 from cxlib.run.vetting import scroller, vetted
 from cxlib.settings import read_settings
 
 if TYPE_CHECKING:
-    import jinja2
     from markdown_it import MarkdownIt
     from markdown_it.token import Token
     from nbconvert.exporters import Exporter
@@ -135,22 +136,22 @@ def render(notebooks: Sequence[NotebookNode], cover: Cover) -> str:
     if not _LANGUAGE.fullmatch(cover.language):
         raise ReportError(f"language {cover.language!r}; expected a tag such as en or de-CH")
     template = read_settings().template
-    words = _words(template, cover.language)
+    words = look.words(cover.language)
     page = _Page(words)
     sections = [_section(notebook, index, page) for index, notebook in enumerate(notebooks, 1)]
     style = _style(template, cover, words)
     scripts = (vega_bundle(), _read(template, "report.js"))
     html = (
-        _environment(template)
+        look.templates()
         .get_template("page.html.j2")
         .render(
             cover=cover,
             words=words,
-            date=_day(cover.date, words) if cover.date else "",
+            date=day(cover.date, cover.language) if cover.date else "",
             contents=page.contents,
             sections=sections,
-            style=_as_is(style),
-            scripts=[_as_is(script) for script in scripts],
+            style=look.as_is(style),
+            scripts=[look.as_is(script) for script in scripts],
             theme=_data(theme(), "the theme"),
             policy=_policy([style], scripts),
         )
@@ -280,8 +281,8 @@ def _figure(spec: Mapping[str, Any], page: _Page, where: str) -> Markup:
     page.charts += 1
     drawn = {key: value for key, value in spec.items() if key not in NOTEBOOK_ONLY}
     drawing = _page_ready({**drawn, "width": "container"}, _colour_names())
-    return _as_is(
-        _environment(read_settings().template)
+    return look.as_is(
+        look.templates()
         .get_template("figure.html.j2")
         .render(
             id=page.slug(f"chart {page.charts}"),
@@ -356,7 +357,7 @@ def _data(value: Any, where: str) -> Markup:
         text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
     except (TypeError, ValueError) as error:
         raise ReportError(f"{where}: the chart's data are not plain values: {error}") from error
-    return _as_is(text.replace("<", "\\u003c"))
+    return look.as_is(text.replace("<", "\\u003c"))
 
 
 # ---------------------------------------------------------------- markdown
@@ -401,7 +402,7 @@ def _prose(source: str, page: _Page, number: str | None = None, opened: int = 0)
         for child in token.children or ():
             if child.type == "link_open" and str(child.attrs.get("href", "")).startswith("http"):
                 child.attrSet("rel", "noopener noreferrer")
-    return _as_is(markdown.renderer.render(tokens, markdown.options, {"table": page.words["table"]}))
+    return look.as_is(markdown.renderer.render(tokens, markdown.options, {"table": page.words["table"]}))
 
 
 def _enter(token: Token, inline: Token, depth: int, page: _Page, number: str, opened: int) -> None:
@@ -449,13 +450,13 @@ def _policy(styles: Iterable[str], scripts: Iterable[str]) -> str:
 
 def _style(template: Path, cover: Cover, words: Mapping[str, Any]) -> str:
     folio = " ".join(
-        f"counter({part})" if place % 2 else _css_string(part)
+        f"counter({part})" if place % 2 else look.css_string(part)
         for place, part in enumerate(re.split(r"\{(pages?)\}", words["page"]))
     )
     running = {
-        "top-left": _css_string(f"{cover.client[:80]} · {cover.wave[:40]}"),
-        "top-right": _css_string(words["draft"] if cover.is_draft else ""),
-        "bottom-left": _css_string(cover.title[:100]),
+        "top-left": look.css_string(f"{cover.client[:80]} · {cover.wave[:40]}"),
+        "top-right": look.css_string(words["draft"] if cover.is_draft else ""),
+        "bottom-left": look.css_string(cover.title[:100]),
         "bottom-right": folio,
     }
     boxes = "".join(f"@{place}{{content:{content}}}" for place, content in running.items())
@@ -466,41 +467,6 @@ def _style(template: Path, cover: Cover, words: Mapping[str, Any]) -> str:
     )
 
 
-def _css_string(text: str) -> str:
-    """Quote text for a style sheet; whatever is not plainly a letter or digit goes by its number."""
-    return '"' + "".join(c if c.isascii() and c.isalnum() else f"\\{ord(c):x} " for c in text) + '"'
-
-
-def _as_is(text: str) -> Markup:
-    """Mark text that is already safe: our own files, JSON without "<", markdown that takes no
-    HTML, a template that escaped what it was given."""
-    return Markup(text)  # noqa: S704
-
-
-def _words(template: Path, language: str) -> Mapping[str, Any]:
-    known = json.loads(_read(template, "words.json"))
-    words: Mapping[str, Any] = known.get(language.split("-")[0].lower(), known["en"])
-    return words
-
-
-def _day(date: dt.date, words: Mapping[str, Any]) -> str:
-    text: str = words["day"].format(day=date.day, month=words["months"][date.month - 1], year=date.year)
-    return text
-
-
 @lru_cache(maxsize=16)
 def _read(template: Path, name: str) -> str:
     return (template / name).read_text(encoding="utf-8")
-
-
-@lru_cache(maxsize=4)
-def _environment(template: Path) -> jinja2.Environment:
-    import jinja2
-
-    return jinja2.Environment(
-        loader=jinja2.FileSystemLoader(template),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )

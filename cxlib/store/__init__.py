@@ -23,17 +23,21 @@ from cxlib.store import batches as _batches
 from cxlib.store import engagements as _engagements
 from cxlib.store.connect import WAIT_SECONDS, Database, has_wal_reset_bug, sqlite_version
 from cxlib.store.files import LocalFolder, sha256_of
-from cxlib.store.records import BatchRecord, EngagementRecord, EngagementSummary
+from cxlib.store.records import BatchRecord, EngagementRecord, EngagementSummary, FrameworkRecord
 from cxlib.store.schema import ACTIVE
 
 __all__ = [
     "BatchRecord",
     "EngagementRecord",
     "EngagementSummary",
+    "FrameworkRecord",
     "Store",
     "has_wal_reset_bug",
     "sqlite_version",
 ]
+
+# A framework as it is handed in: id, version, and the exact text of its YAML file.
+FrameworkText = tuple[str, str, str]
 
 # A file that a running import still writes is younger than this.
 SETTLED_SECONDS = 3600.0
@@ -96,6 +100,7 @@ class Store:
         framework_id: str,
         framework_version: str,
         framework_document: str,
+        wave_frameworks: Mapping[str, FrameworkText] | None = None,
     ) -> None:
         """Create an engagement, its waves, targets, assumptions and pseudonym key.
 
@@ -107,6 +112,8 @@ class Store:
             What the framework calls itself.
         framework_document
             The exact text of its YAML file; its SHA-256 is the framework's digest.
+        wave_frameworks
+            The same three texts (id, version, document) for each wave that is assessed with another.
 
         Raises
         ------
@@ -117,7 +124,11 @@ class Store:
             digest = _engagements.insert_framework(
                 connection, id=framework_id, version=framework_version, document=framework_document
             )
-            _engagements.insert_engagement(connection, spec, digest)
+            others = {
+                wave: _engagements.insert_framework(connection, id=id_, version=version, document=document)
+                for wave, (id_, version, document) in (wave_frameworks or {}).items()
+            }
+            _engagements.insert_engagement(connection, spec, digest, others)
             # Before the commit: an engagement never exists without its key.
             self._local.make_key(spec.engagement)
 
@@ -151,17 +162,40 @@ class Store:
             _engagements.require_engagement(connection, slug)
         return self._local.read_key(slug)
 
-    def add_wave(self, slug: str, spec: WaveSpec) -> None:
+    def add_wave(self, slug: str, spec: WaveSpec, framework: FrameworkText | None = None) -> None:
         """Add a round of assessment after the others.
+
+        `framework` (id, version, document) is what it is assessed with, where not with the engagement's.
 
         Raises
         ------
         ConflictError
-            If the engagement has a wave of this id.
+            If the engagement has a wave of this id, or the framework's version is here with another text.
         """
         with self._database.write() as connection:
+            used = _engagements.require_engagement(connection, slug)
+            digest = None
+            if framework is not None:
+                id_, version, document = framework
+                digest = _engagements.insert_framework(connection, id=id_, version=version, document=document)
+            _engagements.insert_wave(connection, slug, spec, None if digest == used else digest)
+
+    def framework(self, slug: str, wave: str) -> FrameworkRecord:
+        """Return the framework that a wave is assessed with."""
+        with self._database.read() as connection:
+            key = _engagements.require_wave(connection, slug, wave)
+            return _engagements.select_framework(connection, slug, key)
+
+    def used_digest(self, framework_id: str, version: str) -> str | None:
+        """Return the digest of a framework's version as it was used here; None if it never was."""
+        with self._database.read() as connection:
+            return _engagements.select_used_digest(connection, framework_id, version)
+
+    def set_contact(self, slug: str, name: str) -> None:
+        """Set whom respondents write to, over the one set before."""
+        with self._database.write() as connection:
             _engagements.require_engagement(connection, slug)
-            _engagements.insert_wave(connection, slug, spec)
+            _engagements.write_contact(connection, slug, name)
 
     def waves(self, slug: str) -> list[WaveSpec]:
         """List the waves in the order in which they were added."""
@@ -293,7 +327,7 @@ class Store:
                     "id": batch_id,
                     "wave": wave_key,
                     "state": ACTIVE,
-                    "framework": _engagements.require_engagement(connection, slug),
+                    "framework": _engagements.select_framework(connection, slug, wave_key).digest,
                     "path": relative,
                     "created_at": moment,
                 }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
@@ -13,8 +13,18 @@ from sqlalchemy.exc import IntegrityError
 
 from cxlib.declarations import AssumptionSpec, EngagementSpec, Id, TargetSpec, WaveSpec
 from cxlib.errors import ConflictError, NotFoundError, StoreError, nearest
-from cxlib.store.records import EngagementRecord, EngagementSummary
-from cxlib.store.schema import assumption, engagement, framework, role, segment, target, wave
+from cxlib.store.records import EngagementRecord, EngagementSummary, FrameworkRecord
+from cxlib.store.schema import (
+    assumption,
+    contact,
+    engagement,
+    framework,
+    role,
+    segment,
+    target,
+    wave,
+    wave_framework,
+)
 
 S = TypeVar("S", TargetSpec, AssumptionSpec)
 
@@ -82,8 +92,15 @@ def insert_framework(connection: Connection, *, id: str, version: str, document:
     return digest
 
 
-def insert_engagement(connection: Connection, spec: EngagementSpec, framework_digest: str) -> None:
+def insert_engagement(
+    connection: Connection,
+    spec: EngagementSpec,
+    framework_digest: str,
+    wave_frameworks: Mapping[str, str] | None = None,
+) -> None:
     """Write a new engagement with all that its declaration holds.
+
+    `wave_frameworks`: wave id → digest, for the waves that are assessed with another version.
 
     Raises
     ------
@@ -130,7 +147,9 @@ def insert_engagement(connection: Connection, spec: EngagementSpec, framework_di
         if lines:
             connection.execute(insert(table), [{"engagement": slug, **line} for line in lines])
     for one in spec.waves:
-        insert_wave(connection, slug, one)
+        insert_wave(connection, slug, one, (wave_frameworks or {}).get(one.id))
+    if spec.contact is not None:
+        write_contact(connection, slug, spec.contact)
     for id, goal in spec.targets.items():
         write_target(connection, slug, id, goal)
     for id, value in spec.assumptions.items():
@@ -203,6 +222,7 @@ def select_engagement(connection: Connection, slug: str) -> EngagementRecord:
         "engagement": head.slug,
         "name": head.name,
         "framework": head.framework_name,
+        "contact": select_contact(connection, slug),
         "languages": list(head.languages),
         "roles": {
             row.id: {"population": row.population, "weight": row.weight}
@@ -241,8 +261,10 @@ def _in_order(connection: Connection, table: Table, slug: str) -> Iterable[Any]:
 # ── Waves ───────────────────────────────────────────────────────────────────────────────────────
 
 
-def insert_wave(connection: Connection, slug: str, spec: WaveSpec) -> None:
-    """Add a round of assessment after the others.
+def insert_wave(
+    connection: Connection, slug: str, spec: WaveSpec, framework_digest: str | None = None
+) -> None:
+    """Add a round of assessment after the others, with a framework of its own where one is given.
 
     Raises
     ------
@@ -251,7 +273,7 @@ def insert_wave(connection: Connection, slug: str, spec: WaveSpec) -> None:
     """
     last = connection.execute(select(func.max(wave.c.position)).where(wave.c.engagement == slug)).scalar()
     try:
-        connection.execute(
+        added = connection.execute(
             insert(wave).values(
                 engagement=slug,
                 id=spec.id,
@@ -264,10 +286,63 @@ def insert_wave(connection: Connection, slug: str, spec: WaveSpec) -> None:
         raise ConflictError(
             f"engagement {slug} has a wave {spec.id} already", fix="Choose another id."
         ) from None
+    if framework_digest is not None:
+        key = added.inserted_primary_key[0] if added.inserted_primary_key else None
+        connection.execute(insert(wave_framework).values(wave=key, framework=framework_digest))
 
 
 def select_waves(connection: Connection, slug: str) -> list[WaveSpec]:
-    return [WaveSpec(id=row.id, name=row.name, date=row.date) for row in _in_order(connection, wave, slug)]
+    """List the waves in order; `framework` is named where it is not the engagement's."""
+    rows = connection.execute(
+        select(wave.c.id, wave.c.name, wave.c.date, framework.c.id.label("of"), framework.c.version)
+        .outerjoin_from(wave, wave_framework)
+        .outerjoin(framework, wave_framework.c.framework == framework.c.digest)
+        .where(wave.c.engagement == slug)
+        .order_by(wave.c.position)
+    )
+    return [
+        WaveSpec(
+            id=row.id, name=row.name, date=row.date, framework=f"{row.of}-{row.version}" if row.of else None
+        )
+        for row in rows
+    ]
+
+
+def select_framework(connection: Connection, slug: str, wave_key: int) -> FrameworkRecord:
+    """Return what a wave is assessed with: its own framework, else its engagement's."""
+    own = connection.execute(
+        select(wave_framework.c.framework).where(wave_framework.c.wave == wave_key)
+    ).scalar()
+    digest = own or require_engagement(connection, slug)
+    row = connection.execute(
+        select(framework.c.id, framework.c.version, framework.c.digest, framework.c.document).where(
+            framework.c.digest == digest
+        )
+    ).one()
+    return FrameworkRecord(row.id, row.version, row.digest, row.document)
+
+
+def select_used_digest(connection: Connection, id: str, version: str) -> str | None:
+    """Return the digest of a framework's version as it was used, if it was."""
+    return connection.execute(
+        select(framework.c.digest).where(framework.c.id == id, framework.c.version == version)
+    ).scalar()
+
+
+# ── The contact ─────────────────────────────────────────────────────────────────────────────────
+
+
+def write_contact(connection: Connection, slug: str, name: str) -> None:
+    _write(
+        connection,
+        contact,
+        {"engagement": slug},
+        {"name": storable(name, "the contact"), "set_at": now()},
+    )
+
+
+def select_contact(connection: Connection, slug: str) -> str | None:
+    return connection.execute(select(contact.c.name).where(contact.c.engagement == slug)).scalar()
 
 
 def require_wave(connection: Connection, slug: str, id: str) -> int:

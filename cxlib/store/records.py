@@ -24,6 +24,16 @@ class EngagementSummary:
 
 
 @dataclass(frozen=True)
+class FrameworkRecord:
+    """A framework as it was used: `document` is the exact text of its YAML file, `digest` its SHA-256."""
+
+    id: str
+    version: str
+    digest: str
+    document: str = field(repr=False)
+
+
+@dataclass(frozen=True)
 class EngagementRecord:
     """An engagement as the store knows it.
 

@@ -125,6 +125,14 @@ wave = Table(
     sqlite_autoincrement=True,
 )
 
+# A wave without a row here is assessed with its engagement's framework.
+wave_framework = Table(
+    "wave_framework",
+    metadata,
+    Column("wave", Integer, ForeignKey("wave.key"), primary_key=True, autoincrement=False),
+    Column("framework", String(64), ForeignKey("framework.digest"), nullable=False),
+)
+
 import_batch = Table(
     "import_batch",
     metadata,
@@ -170,6 +178,15 @@ respondent = Table(
     Column("batch", Integer, nullable=False),
     ForeignKeyConstraint(["batch", "wave"], ["import_batch.key", "import_batch.wave"]),
     sqlite_with_rowid=False,
+)
+
+# Whom respondents write to; it may change while the engagement lasts.
+contact = Table(
+    "contact",
+    metadata,
+    Column("engagement", Text, ForeignKey("engagement.slug"), primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("set_at", UtcDateTime, nullable=False),
 )
 
 target = Table(

@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
+from cxlib.cli import framework as _framework
+from cxlib.cli import printing
 from cxlib.errors import CxError, DeclarationError, NotFoundError, nearest
 
 if TYPE_CHECKING:
@@ -30,6 +32,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
+
+app.add_typer(_framework.app, name="framework")
 
 Engagement = Annotated[str, typer.Argument(help="The engagement's name, for example harbour.")]
 Wave = Annotated[
@@ -86,13 +90,17 @@ def import_(
     mapping: Annotated[Path, typer.Option(help="The mapping file: which column is what.")],
     wave: Wave = None,
     new_wave: Annotated[bool, typer.Option(help="Add the wave if it is not there yet.")] = False,
+    framework: Annotated[
+        str | None, typer.Option(help="What the new wave is assessed with; by default as the latest wave.")
+    ] = None,
     dry_run: Annotated[bool, typer.Option(help="Only show what would happen.")] = False,
     as_json: Json = False,
 ) -> None:
     """Import a survey file, all of it or nothing; the same file twice changes nothing."""
+    asked = _framework.load(framework) if framework else None
     with _live(engagement) as eng, _progress(file, quiet=as_json) as progress:
         done = eng.import_file(
-            file, mapping, wave=wave, new_wave=new_wave, dry_run=dry_run, progress=progress
+            file, mapping, wave=wave, new_wave=new_wave, framework=asked, dry_run=dry_run, progress=progress
         )
     _print_import(done, engagement, file, as_json)
 
@@ -123,10 +131,10 @@ def tally(
         found = eng.distribution(by=tuple(by or ()))
         people = eng.participation()
     if as_json:
-        named = found.assign(answer_name=found["answer"].map(_answer_name))
-        _print_json({"participation": records(people), "answers": records(named)})
+        named = found.assign(answer_name=found["answer"].map(printing.answer_name))
+        printing.print_json({"participation": records(people), "answers": records(named)})
         return
-    _print_frame(people)
+    printing.print_frame(people)
     print()
     if found.empty:
         print("Nothing to show: no answers, or every group is hidden.")
@@ -135,7 +143,7 @@ def tally(
     wide = found.pivot_table(index=["id", *dims], columns="answer", values="n", aggfunc="sum", sort=False)
     # The scale first, then what lies beside it, whose codes are lower than any scale's.
     order = sorted(wide.columns, key=lambda code: (code in UNSCORED, code))
-    _print_frame(wide[order].astype("Int64").rename(columns=_answer_name).reset_index())
+    printing.print_frame(wide[order].astype("Int64").rename(columns=printing.answer_name).reset_index())
 
 
 @app.command()
@@ -160,7 +168,7 @@ def scores(
         order = sequence(eng.scores(), eng.framework)
     shown = found[found["kind"] == kind]
     if as_json:
-        _print_json({"scores": records(shown), "sequence": asdict(order)})
+        printing.print_json({"scores": records(shown), "sequence": asdict(order)})
         return
     if shown.empty:
         other = ", ".join(dict.fromkeys(found["kind"])) or "nothing"
@@ -168,7 +176,7 @@ def scores(
         return
     columns = ["id", "name", *(by or []), "n", "mean", "low", "high", "top_box", "agreement", "gated_level"]
     columns.append("is_hidden")
-    _print_frame(shown[columns], digits=2)
+    printing.print_frame(shown[columns], digits=2)
     if order.is_assessed:
         start = ", ".join(order.start_here) or "none, every step stands"
         print(
@@ -193,13 +201,13 @@ def report(
     from cxlib.settings import read_settings
 
     with _live(engagement, wave) as eng:
-        run = make_report(eng, read_settings(), names=notebook, say=_say(quiet=as_json))
+        run = make_report(eng, read_settings(), names=notebook, say=printing.say(quiet=as_json))
     if as_json:
-        _print_json(
+        printing.print_json(
             {"run": run.id, "folder": str(run.folder), "report": str(run.report), "seconds": run.seconds}
         )
     else:
-        print(f"Report: {_near(run.report)}")
+        print(f"Report: {printing.near(run.report)}")
         print("  " + ", ".join(f"{name} {seconds:.1f} s" for name, seconds in run.seconds.items()))
 
 
@@ -209,8 +217,8 @@ def demo() -> None:
     from cxlib.run.demo import make_demo
     from cxlib.settings import read_settings
 
-    run = make_demo(read_settings(), say=_say())
-    print(f"\nReport: {_near(run.report)}")
+    run = make_demo(read_settings(), say=printing.say())
+    print(f"\nReport: {printing.near(run.report)}")
     print("\nTry next:")
     print("  open the report in a browser; it needs no network")
     print("  cx scores harbour --by role")
@@ -228,7 +236,7 @@ def doctor(as_json: Json = False) -> None:
 
     found = examine(read_settings())
     if as_json:
-        _print_json([asdict(one) for one in found])
+        printing.print_json([asdict(one) for one in found])
     else:
         for one in found:
             print(
@@ -244,21 +252,12 @@ def main() -> NoReturn:
     try:
         app(standalone_mode=True)
     except CxError as error:
-        print(f"cx: {_said(error)}", file=sys.stderr)
+        print(f"cx: {printing.said(error)}", file=sys.stderr)
         sys.exit(2)
     except BrokenPipeError:
         # The reader (`| head`) has gone; there is nobody left to tell.
         sys.stderr.close()
     sys.exit(0)
-
-
-def _said(error: CxError) -> str:
-    """Say a known error in one line; only where a file has several faults, in one line each."""
-    if len(error.details) > 1:
-        return str(error)
-    if error.details:
-        return f"{error.headline}: {error.details[0]}. {error.fix}".rstrip()
-    return f"{error.headline}. {error.fix}" if error.fix else error.headline
 
 
 # ── What the commands share ─────────────────────────────────────────────────────────────────────
@@ -310,7 +309,7 @@ def _declared(
 def _print_import(done: Import, engagement: str, file: Path, as_json: bool) -> None:
     found, batch = done.found, done.batch
     if as_json:
-        _print_json(
+        printing.print_json(
             {
                 "state": done.state,
                 "wave": done.wave,
@@ -357,53 +356,5 @@ def _progress(file: Path, *, quiet: bool) -> Iterator[Any]:
         yield lambda done, total: bar.update(task, completed=done, total=total)
 
 
-def _say(*, quiet: bool = False) -> Any:
-    return (lambda line: None) if quiet else (lambda line: print(line, file=sys.stderr, flush=True))
-
-
-def _near(path: Path) -> str:
-    """Write a path from here where that is shorter."""
-    try:
-        return str(path.relative_to(Path.cwd()))
-    except ValueError:
-        return str(path)
-
-
 def _why(step: str, order: Sequence) -> str:
     return "has too few answers from staff" if step in order.hidden else "was not assessed"
-
-
-def _answer_name(code: int) -> str:
-    from cxlib.frames import BLANK, DONT_KNOW, NOT_APPLICABLE
-
-    return {BLANK: "blank", NOT_APPLICABLE: "n/a", DONT_KNOW: "don't know"}.get(code, str(code))
-
-
-def _print_json(value: Any) -> None:
-    from cxlib.run.results import to_json
-
-    print(to_json(value), end="")
-
-
-def _print_frame(frame: Any, digits: int = 2) -> None:
-    """Print a frame as plain aligned text: hidden figures say so."""
-    import pandas as pd
-
-    shown = frame.drop(columns=[one for one in ("is_hidden",) if one in frame])
-    hidden = frame.get("is_hidden")
-    rows = [list(shown.columns)]
-    for place, row in enumerate(shown.itertuples(index=False)):
-        gone = hidden is not None and bool(hidden.iloc[place])
-        rows.append(
-            [
-                ("hidden" if gone else "–")
-                if pd.isna(cell)
-                else f"{cell:.{digits}f}"
-                if isinstance(cell, float)
-                else str(cell)
-                for cell in row
-            ]
-        )
-    widths = [max(len(str(row[i])) for row in rows) for i in range(len(rows[0]))]
-    for row in rows:
-        print("  ".join(str(cell).ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())

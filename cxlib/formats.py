@@ -1,0 +1,48 @@
+"""Numbers and dates as a language writes them: Unicode's CLDR by Babel, no list of months of our own."""
+
+from __future__ import annotations
+
+import datetime as dt
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+from cxlib.errors import NotFoundError
+
+if TYPE_CHECKING:
+    from babel import Locale
+
+
+def number(value: float, language: str, *, digits: int = 0) -> str:
+    """Write a number with at most `digits` decimals: 1,234.5 in English, 1.234,5 in German."""
+    from babel.numbers import format_decimal
+
+    pattern = "#,##0" + ("." + "#" * digits if digits else "")
+    text: str = format_decimal(value, format=pattern, locale=_locale(language))
+    return text
+
+
+def day(date: dt.date, language: str) -> str:
+    """Write a date in full: 23 November 2026, 23. November 2026."""
+    from babel.dates import format_date
+
+    text: str = format_date(date, format="long", locale=_locale(language))
+    return text
+
+
+def language_name(language: str, within: str) -> str:
+    """Name a language in another: German, Deutsch."""
+    return _locale(language).get_display_name(_locale(within)) or language
+
+
+@lru_cache(maxsize=16)
+def _locale(language: str) -> Locale:
+    """Find a language's conventions. English without a country is the British: the day before the month."""
+    from babel import Locale, UnknownLocaleError
+
+    try:
+        return Locale.parse("en-GB" if language == "en" else language, sep="-")
+    except (UnknownLocaleError, ValueError):
+        raise NotFoundError(
+            f"no number and date formats for the language {language!r}",
+            fix="Use a tag that Unicode's CLDR knows, such as en, de or de-CH.",
+        ) from None

@@ -1,0 +1,138 @@
+"""The mapping of a survey file: which column is whose answer to what, as a person writes it in YAML."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field, StringConstraints, model_validator
+
+from cxlib.declarations import Dimension, Id, Model, Name, Slug, at, read_document, validate
+from cxlib.errors import nearest
+from cxlib.frames import HIGHEST, LOWEST, ItemScale
+
+
+class ScaleSpec(Model):
+    """A scale by its ends, or by its labels from lowest to highest (then stored as 1, 2, 3 …)."""
+
+    low: Annotated[int, Field(ge=LOWEST, le=HIGHEST)] = 1
+    high: Annotated[int, Field(ge=LOWEST, le=HIGHEST)] | None = None
+    labels: list[Name] = []
+
+    @model_validator(mode="after")
+    def _has_ends(self) -> ScaleSpec:
+        if self.top <= self.low:
+            raise ValueError("a scale needs `high` above `low`, or at least two labels")
+        return self
+
+    @property
+    def top(self) -> int:
+        return self.high if self.high is not None else self.low + len(self.labels) - 1
+
+
+class SourceSpec(Model):
+    """How the file is written; what is left out is recognised from the file and reported."""
+
+    format: Annotated[str, StringConstraints(pattern=r"^(csv|parquet)$")] | None = None
+    encoding: Name | None = None
+    delimiter: Annotated[str, StringConstraints(min_length=1, max_length=1)] | None = None
+
+
+class DimensionMapping(Model):
+    """Where a role or segment comes from: one value for the whole file, or a column with its values."""
+
+    value: Name | None = None
+    column: str | None = None
+    values: dict[str, Name] = {}
+
+    @model_validator(mode="after")
+    def _one_way(self) -> DimensionMapping:
+        if (self.value is None) == (self.column is None):
+            raise ValueError("give either `value` (the same for every row) or `column`")
+        return self
+
+
+class DateMapping(Model):
+    column: str
+    format: Name = "%Y-%m-%d"
+
+
+class ItemMapping(Model):
+    """One column that answers one item. `scale` is needed where no framework knows the item."""
+
+    item: Id
+    column: str
+    scale: Name | None = None
+    text: Name | None = None
+    values: dict[str, int] = {}
+
+
+class ConstructSpec(Model):
+    """A group of items that measure one thing, declared where no framework does."""
+
+    id: Id
+    name: Name
+    items: Annotated[list[Id], Field(min_length=1)]
+
+
+class MappingSpec(Model):
+    """What each column of a survey export means.
+
+    Items and constructs that no framework has are declared here: nothing is forced onto the steps.
+    """
+
+    mapping: Slug
+    source: SourceSpec = SourceSpec()
+    id: str | None = None
+    role: DimensionMapping
+    segments: dict[Dimension, DimensionMapping] = {}
+    date: DateMapping | None = None
+    blank: list[str] = []
+    not_applicable: list[str] = []
+    dont_know: list[str] = []
+    scales: dict[Dimension, ScaleSpec] = {}
+    items: Annotated[list[ItemMapping], Field(min_length=1)]
+    constructs: list[ConstructSpec] = []
+    note: str = ""
+
+    @model_validator(mode="after")
+    def _hold_together(self) -> MappingSpec:
+        items = [item.item for item in self.items]
+        columns = [item.column for item in self.items]
+        for i, item in enumerate(self.items):
+            if item.item in items[:i]:
+                raise at(f"item {item.item} is mapped twice", "items", i, "item")
+            if item.column in columns[:i]:
+                raise at(f"column {item.column!r} answers two items", "items", i, "column")
+            if item.column == self.id:
+                raise at(f"column {item.column!r} is the id; it cannot be an answer", "items", i, "column")
+            if item.scale is not None and item.scale not in self.scales:
+                raise at(f"unknown scale {item.scale}{nearest(item.scale, self.scales)}", "items", i, "scale")
+        names = [construct.id for construct in self.constructs]
+        for c, construct in enumerate(self.constructs):
+            if construct.id in (*names[:c], *items):
+                raise at(f"the id {construct.id} is there twice", "constructs", c, "id")
+            for i, one in enumerate(construct.items):
+                if one not in items:
+                    raise at(f"unknown item {one}{nearest(one, items)}", "constructs", c, "items", i)
+        return self
+
+    def declared_scale(self, item: ItemMapping) -> ItemScale | None:
+        """Return the scale that the mapping itself gives an item, if it does."""
+        if item.scale is None:
+            return None
+        scale = self.scales[item.scale]
+        return ItemScale(item.item, scale.low, scale.top)
+
+    @property
+    def columns(self) -> list[str]:
+        """Every column that the mapping reads."""
+        dims = [dim.column for dim in (self.role, *self.segments.values()) if dim.column is not None]
+        extra = [self.id] if self.id is not None else []
+        dates = [self.date.column] if self.date else []
+        return [*extra, *dims, *dates, *(item.column for item in self.items)]
+
+
+def read_mapping(path: Path) -> MappingSpec:
+    """Read and check a mapping file; see :class:`MappingSpec`."""
+    return validate(MappingSpec, read_document(path))

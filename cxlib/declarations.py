@@ -115,7 +115,7 @@ def parse_document(text: str, *, name: str) -> Document:
     """Read YAML from text; `name` is what messages call it."""
     try:
         node = _composed(text, name, FastLoader)
-    except DeclarationError:
+    except (DeclarationError, UnicodeEncodeError):
         # libyaml's words differ from version to version; what a person reads comes from one parser.
         node = _composed(text, name, Loader)
     lines: dict[Path_, int] = {}

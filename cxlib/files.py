@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from cxlib.errors import SettingsError
@@ -31,4 +31,7 @@ def replaced(path: Path) -> Iterator[Path]:
             fix="Name a folder that is there and that you may write to.",
         ) from None
     finally:
-        part.unlink(missing_ok=True)
+        # Where `path` leads through a file, or its name is too long, there is nothing to remove; and the
+        # error above says more.
+        with suppress(OSError):
+            part.unlink(missing_ok=True)

@@ -31,16 +31,20 @@ def day(date: dt.date, language: str) -> str:
 
 def language_name(language: str, within: str) -> str:
     """Name a language in another: German, Deutsch."""
-    return _locale(language).get_display_name(_locale(within)) or language
+    return _parsed(language).get_display_name(_locale(within)) or language
 
 
 @lru_cache(maxsize=16)
 def _locale(language: str) -> Locale:
     """Find a language's conventions. English without a country is the British: the day before the month."""
+    return _parsed("en-GB" if language == "en" else language)
+
+
+def _parsed(language: str) -> Locale:
     from babel import Locale, UnknownLocaleError
 
     try:
-        return Locale.parse("en-GB" if language == "en" else language, sep="-")
+        return Locale.parse(language, sep="-")
     except (UnknownLocaleError, ValueError):
         raise NotFoundError(
             f"no number and date formats for the language {language!r}",

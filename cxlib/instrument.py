@@ -58,9 +58,12 @@ class Instrument:
 
     @cached_property
     def scales(self) -> dict[str, ItemScale]:
-        """Own scale of everything that can be asked, by id."""
+        """Own scale of everything that can be asked, by id.
+
+        What the framework has is asked as it says, even if an earlier mapping declared another thing.
+        """
         declared = {one.id: ItemScale(one.id, one.low, one.high) for one in self.items.values()}
-        return {**self.framework.scales, **declared}
+        return {**declared, **self.framework.scales}
 
     @cached_property
     def parts(self) -> tuple[Part, ...]:

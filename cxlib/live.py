@@ -134,7 +134,9 @@ class LiveEngagement(Engagement):
         """Name what a batch's answers may be counted for in the wave in hand."""
         if batch.framework_digest == framework.digest:
             return instrument.scales
-        return {*self.comparison(batch.wave).trended(), *instrument.items}
+        # An item that only a mapping declared is another than one that the framework has by now.
+        declared = (item for item in instrument.items if item not in framework.scales)
+        return {*self.comparison(batch.wave).trended(), *declared}
 
     def import_file(
         self,
@@ -188,6 +190,12 @@ class LiveEngagement(Engagement):
             )
         if framework is not None:
             check_fit(self.spec, framework, name=f"engagement {self._slug}")
+            if self.store.used_digest(framework.id, framework.version) not in (None, framework.digest):
+                raise ConflictError(
+                    f"framework {framework.id} {framework.version} is in use with another text; "
+                    "a used version never changes",
+                    fix="Give the changed framework a new version number.",
+                )
         asked = framework or self._framework_of(target if target in known else known[-1])
         instrument = replace(self.instrument, framework=asked).declare(spec)
         if not path.is_file():
@@ -250,6 +258,8 @@ class LiveEngagement(Engagement):
     def set_contact(self, name: str) -> None:
         """Set whom respondents write to; forms that are handed out from now on say so."""
         self.store.set_contact(self._slug, name)
+        self.record = self.store.engagement(self._slug)
+        self.spec = self.record.spec
 
     def at_wave(self, wave: str) -> LiveEngagement:
         """Return a handle on another wave of the same engagement."""

@@ -82,8 +82,8 @@ def questionnaire(
         handout=handout,
         date=day(handout.date, language) if handout.date else "",
         minutes=words["minutes"].format(minutes=minutes) if minutes else "",
-        introduction=_paragraphs(_filled(page.say(asked.introduction), handout, language)),
-        privacy=_paragraphs(_filled(page.say(asked.privacy), handout, language)),
+        introduction=_filled(page.say(asked.introduction), handout, language),
+        privacy=_filled(page.say(asked.privacy), handout, language),
         opening=page.questions(asked.opening),
         sections=page.sections(asked),
         questions=page.questions(id_ for id_ in asked.questions if id_ not in asked.opening),
@@ -179,15 +179,17 @@ def _role(framework: Framework, form: Form, role: str | None) -> str:
     return role
 
 
-def _filled(text: str, handout: Handout, language: str) -> str:
-    """Fill what a text leaves open, once: a name with braces in it stays what it is."""
+def _filled(text: str, handout: Handout, language: str) -> list[str]:
+    """Fill what the paragraphs of a text leave open, once: a name with braces in it stays what it is."""
     values = {
         "client": handout.client,
         "contact": handout.contact,
         "k_scores": number(handout.k_scores, language),
         "k_comments": number(handout.k_comments, language),
     }
-    return re.sub(r"\{(\w+)\}", lambda match: values.get(match[1], match[0]), text)
+    return [
+        re.sub(r"\{(\w+)\}", lambda match: values.get(match[1], match[0]), part) for part in _paragraphs(text)
+    ]
 
 
 def _paragraphs(text: str) -> list[str]:
@@ -212,19 +214,19 @@ class _Page:
 
     def sections(self, form: Form) -> list[dict[str, Any]]:
         """Return the items, by step for those who choose among levels; customers see no steps."""
-        own = self.framework.role(self.role).scale
+        who = self.framework.role(self.role)
         items = [self.framework.items[id_] for id_ in form.items]
-        if own is not None:
-            grid = self._grid(own, [(item.id, self.say(item.statement[self.role])) for item in items])
+        if who.scale is not None:
+            grid = self._grid(who.scale, [(item.id, self.say(item.statement[self.role])) for item in items])
             return [{"title": "", "grid": grid, "items": []}] if items else []
-        steps = {step.id: step for step in self.framework.steps}
+        names = {
+            item.id: "" if who.kind == "customer" else self.say(step.name)
+            for step in self.framework.steps
+            for item in step.items
+        }
         return [
-            {
-                "title": self.say(steps[step].name),
-                "grid": None,
-                "items": [self._item(item) for item in members],
-            }
-            for step, members in groupby(items, key=lambda item: self.framework.step_of[item.id])
+            {"title": name, "grid": None, "items": [self._item(item) for item in members]}
+            for name, members in groupby(items, key=lambda item: names[item.id])
         ]
 
     def questions(self, ids: Iterable[str]) -> list[dict[str, Any]]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
+from io import BytesIO
+from math import ceil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +15,8 @@ from cxlib.files import replaced
 if TYPE_CHECKING:
     from cxlib.framework import Framework
 
+# Points of one line of text at the size that a workbook opens with.
+_LINE = 15
 _INK, _PAPER, _RULE = "#0B5765", "#FFFFFF", "#CFD7D9"
 
 
@@ -28,7 +32,8 @@ class Sheet:
 def write_workbook(framework: Framework, path: Path, *, language: str = "en") -> None:
     """Write a framework to an XLSX file, in one language; the file appears whole or not at all.
 
-    Texts are written as texts: what begins with `=` is no formula, an address no link.
+    Texts are written as texts: what begins with `=` is no formula, an address no link. The headings are
+    the field names of the framework's file, in English whatever the language of the texts.
 
     Raises
     ------
@@ -38,26 +43,34 @@ def write_workbook(framework: Framework, path: Path, *, language: str = "en") ->
     import xlsxwriter
 
     framework.check_language(language)
+    # In memory first: the writer has errors of its own for a folder that is not there or a full disk.
+    whole = BytesIO()
+    options = {
+        "in_memory": True,
+        "strings_to_formulas": False,
+        "strings_to_urls": False,
+        "strings_to_numbers": False,
+    }
+    with xlsxwriter.Workbook(whole, options) as book:
+        book.set_properties(
+            {"title": framework.say(framework.content.title, language), "comments": framework.stamp}
+        )
+        head = book.add_format(
+            {
+                "bold": True,
+                "font_color": _PAPER,
+                "bg_color": _INK,
+                "text_wrap": True,
+                "valign": "vcenter",
+                "border": 1,
+                "border_color": _RULE,
+            }
+        )
+        cell = book.add_format({"text_wrap": True, "valign": "top", "border": 1, "border_color": _RULE})
+        for one in sheets(framework, language):
+            _write(book, one, head, cell, framework.stamp)
     with replaced(path) as target:
-        options = {"strings_to_formulas": False, "strings_to_urls": False, "strings_to_numbers": False}
-        with xlsxwriter.Workbook(str(target), options) as book:
-            book.set_properties(
-                {"title": framework.say(framework.content.title, language), "comments": framework.stamp}
-            )
-            head = book.add_format(
-                {
-                    "bold": True,
-                    "font_color": _PAPER,
-                    "bg_color": _INK,
-                    "text_wrap": True,
-                    "valign": "vcenter",
-                    "border": 1,
-                    "border_color": _RULE,
-                }
-            )
-            cell = book.add_format({"text_wrap": True, "valign": "top", "border": 1, "border_color": _RULE})
-            for one in sheets(framework, language):
-                _write(book, one, head, cell, framework.stamp)
+        target.write_bytes(whole.getvalue())
 
 
 def sheets(framework: Framework, language: str) -> list[Sheet]:
@@ -74,6 +87,7 @@ def _write(book: Any, sheet: Sheet, head: Any, cell: Any, stamp: str) -> None:
         page.set_column(place, place, width)
         page.write_string(0, place, heading, head)
     for down, row in enumerate(sheet.rows, 1):
+        page.set_row(down, _LINE * _lines(row, [width for _, width in sheet.columns]))
         for across, value in enumerate(row):
             if value is None or value == "":
                 page.write_blank(down, across, None, cell)
@@ -88,6 +102,12 @@ def _write(book: Any, sheet: Sheet, head: Any, cell: Any, stamp: str) -> None:
     page.fit_to_pages(1, 0)
     page.repeat_rows(0)
     page.set_footer(f"&L{stamp.replace('&', '&&')}&R&P / &N")
+
+
+def _lines(row: Sequence[Any], widths: Sequence[int]) -> int:
+    """Return how many lines the tallest cell of a row takes; not every program finds that out by itself."""
+    texts = zip((str(value or "") for value in row), widths, strict=True)
+    return max(sum(ceil((len(part) or 1) / width) for part in text.split("\n")) for text, width in texts)
 
 
 def _about(framework: Framework, language: str) -> Sheet:

@@ -1,9 +1,11 @@
-"""A real browser for the tests that look at pages; everything else builds its own data."""
+"""What several files share: the command line, a real browser, and a place for figures that tests measure."""
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -13,9 +15,74 @@ from typing import Any
 import pytest
 from hypothesis import settings as laws
 
+from cxlib import cli
+
 # A law's deadline would measure the machine, not the law.
 laws.register_profile("cx", deadline=None)
 laws.load_profile("cx")
+
+TOLD: list[str] = []
+
+
+@pytest.fixture
+def tell() -> Callable[[str], None]:
+    """Print a measured figure at the end of the run, where a reader finds it although tests are quiet."""
+    return TOLD.append
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    if TOLD:
+        terminalreporter.section("measured")
+        for line in TOLD:
+            terminalreporter.write_line(line)
+
+
+@dataclass(frozen=True)
+class Said:
+    """What a command printed, and how it ended."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def data(self) -> Any:
+        return json.loads(self.out)
+
+
+Cx = Callable[..., Said]
+
+
+@pytest.fixture
+def cx(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Cx:
+    """Run `cx` as its script does, in this process, with a home of its own."""
+    monkeypatch.setenv("CX_HOME", str(tmp_path / "home"))
+    monkeypatch.delenv("CX_DATABASE_URL", raising=False)
+    monkeypatch.chdir(tmp_path)
+
+    def run(*args: object) -> Said:
+        monkeypatch.setattr(sys, "argv", ["cx", *map(str, args)])
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as ended:
+            cli.main()
+        said = capsys.readouterr()
+        return Said(int(ended.value.code or 0), said.out, said.err)
+
+    return run
+
+
+def refused(said: Said, *parts: str) -> None:
+    """Hold that a command ended with a known error: code 2, one line, and nothing printed."""
+    assert said.code == 2
+    assert said.out == ""
+    first, *more = said.err.splitlines()
+    assert first.startswith("cx: ")
+    # One line; only the findings in a person's file stand below it, then the next move.
+    assert all(line.startswith("  ") for line in more[:-1])
+    assert "Traceback" not in said.err
+    for part in parts:
+        assert part in said.err
+
 
 FLAGS = [
     "--no-sandbox",

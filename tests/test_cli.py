@@ -2,54 +2,18 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from cxlib import cli
+from tests.conftest import Cx, refused
 from tests.samples import BAKERY, mapping, survey
 
 COMMANDS = ("init", "import", "undo", "tally", "scores", "report", "demo", "doctor", "framework")
-
-
-@dataclass(frozen=True)
-class Said:
-    code: int
-    out: str
-    err: str
-
-    @property
-    def data(self) -> Any:
-        return json.loads(self.out)
-
-
-Cx = Callable[..., Said]
-
-
-@pytest.fixture
-def cx(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Cx:
-    """Run `cx` as its script does, in this process, with a home of its own."""
-    monkeypatch.setenv("CX_HOME", str(tmp_path / "home"))
-    monkeypatch.delenv("CX_DATABASE_URL", raising=False)
-    monkeypatch.chdir(tmp_path)
-
-    def run(*args: object) -> Said:
-        monkeypatch.setattr(sys, "argv", ["cx", *map(str, args)])
-        capsys.readouterr()
-        with pytest.raises(SystemExit) as ended:
-            cli.main()
-        said = capsys.readouterr()
-        return Said(int(ended.value.code or 0), said.out, said.err)
-
-    return run
 
 
 @pytest.fixture
@@ -65,18 +29,6 @@ def bakery(cx: Cx, tmp_path: Path) -> Cx:
 
 
 IMPORT = ("import", "crumbs", "spring.csv", "--mapping", "mapping.yaml")
-
-
-def refused(said: Said, *parts: str) -> None:
-    assert said.code == 2
-    assert said.out == ""
-    first, *more = said.err.splitlines()
-    assert first.startswith("cx: ")
-    # One line; only the findings in a person's file stand below it, then the next move.
-    assert all(line.startswith("  ") for line in more[:-1])
-    assert "Traceback" not in said.err
-    for part in parts:
-        assert part in said.err
 
 
 # ── Help ────────────────────────────────────────────────────────────────────────────────────────

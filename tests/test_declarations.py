@@ -4,13 +4,21 @@ from __future__ import annotations
 
 import hashlib
 from pathlib import Path
+from typing import Any
 
 import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
 
+from cxlib import declarations
 from cxlib.declarations import (
     MAX_BYTES,
     MAX_DEPTH,
+    Document,
     EngagementSpec,
+    FastLoader,
+    Loader,
     parse_document,
     read_document,
     read_engagement,
@@ -192,6 +200,113 @@ def test_a_byte_order_mark_is_no_part_of_the_first_key(tmp_path: Path) -> None:
     path = tmp_path / "a.yaml"
     path.write_bytes("\ufeffa: 1\n".encode())
     assert read_document(path).data == {"a": 1}
+
+
+# ── Two parsers, one reading ────────────────────────────────────────────────────────────────────
+
+ROOT = Path(__file__).resolve().parents[1]
+FILES = sorted(
+    path
+    for folder in (ROOT / "data", ROOT / "tests" / "reference")
+    for path in (*folder.rglob("*.yaml"), *folder.rglob("*.yml"))
+    if ROOT / "data" / "local" not in path.parents
+)
+
+
+def read_by(loader: type[Any], text: str) -> Document:
+    """Read with one parser alone: what it refuses is refused, and the other is not asked."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(declarations, "FastLoader", loader)
+        patched.setattr(declarations, "Loader", loader)
+        return parse_document(text, name="a.yaml")
+
+
+def told(document: Document) -> tuple[str, dict[tuple[str | int, ...], int]]:
+    """Return data, with the type of each value, and lines: 1 and 1.0 and true are not the same."""
+    return repr(document.data), dict(document.lines)
+
+
+@pytest.mark.skipif(not yaml.__with_libyaml__, reason="PyYAML was built without libyaml")
+def test_the_fast_parser_is_libyaml() -> None:
+    assert issubclass(FastLoader, yaml.CSafeLoader)
+    assert not issubclass(Loader, yaml.CSafeLoader)
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+def test_both_parsers_read_the_same_data_on_the_same_lines(path: Path) -> None:
+    text = path.read_text(encoding="utf-8-sig")
+    assert told(read_by(FastLoader, text)) == told(read_by(Loader, text))
+    assert told(read_document(path)) == told(read_by(Loader, text))
+
+
+def test_files_are_read_by_libyaml_alone_where_nothing_is_wrong(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(declarations, "Loader", None)
+    assert len(FILES) >= 8
+    for path in FILES:
+        assert read_document(path).data
+
+
+@pytest.mark.parametrize(("text", "message"), NOT_READ.values(), ids=NOT_READ)
+def test_without_libyaml_the_same_words_say_what_is_wrong(text: str, message: str) -> None:
+    with pytest.raises(DeclarationError) as slow:
+        read_by(Loader, text)
+    with pytest.raises(DeclarationError) as fast:
+        parse_document(text, name="a.yaml")
+    assert str(slow.value) == str(fast.value) == message
+    assert slow.value.details == fast.value.details
+
+
+@pytest.mark.parametrize("written", AS_WRITTEN)
+def test_without_libyaml_a_word_stays_a_word(written: str) -> None:
+    text = f"a: {written}\nb:\n  - {written}\n"
+    assert told(read_by(FastLoader, text)) == told(read_by(Loader, text))
+
+
+@pytest.mark.parametrize("text", ["a: \ud800\n", "a: 1 # \udc80\n", "\udfff"])
+def test_half_a_character_that_no_file_could_hold_is_refused_like_a_control_character(text: str) -> None:
+    with pytest.raises(DeclarationError) as caught:
+        parse_document(text, name="a.yaml")
+    assert str(caught.value) == "a.yaml line 1: a control character, which YAML does not allow"
+
+
+words = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=12)
+scalars = st.one_of(
+    words, st.sampled_from(list(AS_WRITTEN)), st.none(), st.booleans(), st.integers(-(10**9), 10**9)
+)
+trees = st.recursive(
+    scalars,
+    lambda inner: st.one_of(
+        st.lists(inner, max_size=4),
+        st.dictionaries(st.one_of(words, st.sampled_from(["NO", "1", "a", ""])), inner, max_size=4),
+    ),
+    max_leaves=20,
+)
+
+
+class Plain(yaml.SafeDumper):
+    """Writes everything out: an alias would be refused."""
+
+    def ignore_aliases(self, data: object) -> bool:
+        return True
+
+
+def outcome(text: str, loader: type[Any] = FastLoader) -> object:
+    """Return what is read, or else what is said."""
+    try:
+        return told(parse_document(text, name="a.yaml") if loader is FastLoader else read_by(loader, text))
+    except DeclarationError as error:
+        return str(error)
+
+
+@given(trees, st.sampled_from([True, False, None]), st.sampled_from([None, '"', "|", ">"]), st.booleans())
+def test_whatever_is_written_is_read_alike_by_both(
+    tree: object, flow: bool | None, style: str | None, as_is: bool
+) -> None:
+    text = yaml.dump(
+        {"top": tree}, Dumper=Plain, default_flow_style=flow, default_style=style, allow_unicode=as_is,
+        sort_keys=False, width=40,
+    )  # fmt: skip
+    assert outcome(text) == outcome(text, Loader)
 
 
 # ── Engagements and mappings ────────────────────────────────────────────────────────────────────

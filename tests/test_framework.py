@@ -125,6 +125,71 @@ def test_the_instrument_speaks_dutch_and_makes_a_part_of_every_step_and_stream(s
         instrument.name("oven.crst")
 
 
+def test_an_item_or_question_knows_the_rows_that_it_serves(small: Framework) -> None:
+    assert small.serves == {
+        "street.scent": (("senses", "nose"),),
+        "oven.crust": (("senses", "tongue"),),
+        "grain.stock": (("senses", "tongue"),),
+        "ask.recommend": (("senses", "tongue"),),
+    }
+    more = TEXT.replace("items: [street.scent]", "items: [street.scent, oven.crust]")
+    assert parse_framework(more).serves["oven.crust"] == (("senses", "nose"), ("senses", "tongue"))
+    without = TEXT[: TEXT.index("lenses:\n")] + TEXT[TEXT.index("forms:\n") :]
+    assert parse_framework(without).serves == {}
+
+
+def test_a_role_and_a_form_are_found_by_id_and_else_the_nearest_is_named(small: Framework) -> None:
+    assert small.role("team").kind == "staff"
+    assert small.form("receipt").minutes == 2
+    with pytest.raises(NotFoundError) as caught:
+        small.role("gest")
+    assert str(caught.value) == (
+        "crumb 1.0.0 has no role 'gest'; nearest guest\nThere are: owner, team, guest."
+    )
+    with pytest.raises(NotFoundError) as caught:
+        small.form("reciept")
+    assert str(caught.value) == (
+        "crumb 1.0.0 has no form 'reciept'; nearest receipt\nThere are: kitchen-card, receipt."
+    )
+    without = parse_framework(TEXT[: TEXT.index("forms:\n")])
+    with pytest.raises(NotFoundError) as caught:
+        without.form("receipt")
+    assert str(caught.value) == "crumb 1.0.0 has no form 'receipt'\nThere are: none."
+
+
+@pytest.mark.parametrize("language", ["de", "EN", "en-GB", ""])
+def test_a_language_that_the_framework_is_not_written_in_is_refused(language: str, small: Framework) -> None:
+    small.check_language("en")
+    small.check_language("nl")
+    with pytest.raises(NotFoundError) as caught:
+        small.check_language(language)
+    assert str(caught.value) == f"crumb 1.0.0 is not written in {language!r}; expected one of en, nl"
+
+
+def test_a_role_may_answer_on_a_scale_of_its_own_that_ends_where_the_others_do() -> None:
+    text = TEXT.replace("{id: points, low: 0, high: 10}", "{id: points, low: 1, high: 5}")
+    found = parse_framework(text.replace("weight: 0}", "weight: 0, scale: points}"))
+    assert [role.scale for role in found.roles] == [None, None, "points"]
+
+
+def test_a_role_that_is_asked_no_item_may_have_any_scale() -> None:
+    visitor = '  - {id: visitor, name: {en: "Visitors", nl: "Bezoekers"}, kind: customer, scale: chance}\n'
+    text = TEXT.replace("\nsteps:\n", f"{visitor}\nsteps:\n")
+    assert parse_framework(text).role("visitor").scale == "chance"
+
+
+def test_a_form_may_leave_open_what_an_engagement_fills() -> None:
+    filled = "{client}, {contact}, {k_scores} and {k_comments}; one { alone"
+    text = TEXT.replace("Two minutes for {client}?", filled).replace("No name is asked.", filled)
+    form = parse_framework(text).form("receipt")
+    assert form.introduction == {"en": filled, "nl": "Twee minuten voor {client}?"}
+
+
+def test_a_form_may_open_with_some_of_its_questions() -> None:
+    text = TEXT.replace(RECEIPT, RECEIPT + "    opening: [ask.wish]\n")
+    assert parse_framework(text).form("receipt").opening == ["ask.wish"]
+
+
 def test_a_framework_is_found_by_path_by_version_or_as_the_newest(tmp_path: Path) -> None:
     for version in ("1.9.0", "1.10.0"):
         shutil.copy(SMALL, tmp_path / f"crumb-{version}.yaml")
@@ -164,6 +229,7 @@ SMELL = """\
 statement:
           guest: {en: "How good does the street smell?", nl: "Hoe lekker ruikt de straat?"}"""
 RECEIPT = "    questions: [ask.recommend, ask.wish]\n"
+FILLS = "expected {client}, {k_scores}, {k_comments}, {contact}"
 
 # The place that is changed (its line must be the one reported), what stands there then, the finding.
 BROKEN = {
@@ -319,6 +385,44 @@ BROKEN = {
         SMELL, "statement: {}",
         "steps.2.items.1.statement: "
         "dictionary should have at least 1 item after validation, not 0; found {}"),
+    "unknown scale of a role": (
+        "weight: 0}", "weight: 0, scale: chnce}",
+        "roles.2.scale: unknown scale chnce; nearest chance"),
+    "a role on a longer scale than what it is asked": (
+        "weight: 0}", "weight: 0, scale: points}",
+        "roles.2.scale: guest would answer grain.label on another scale; found 0…10; expected 1…5"),
+    "a role on a shorter scale than what it is asked": (
+        "weight: 0}", "weight: 0, scale: maturity}",
+        "roles.2.scale: guest would answer oven.crust on another scale; found 1…5; expected 0…10"),
+    "a blank that nothing fills": (
+        'en: "Two minutes for {client}?"', 'en: "Two minutes for {cleint}?"',
+        f"forms.1.introduction.en: nothing fills {{cleint}}; nearest client; {FILLS}"),
+    "a blank that nothing fills in another language": (
+        'nl: "Twee minuten voor {client}?"', 'nl: "Twee minuten voor {klant}?"',
+        f"forms.1.introduction.nl: nothing fills {{klant}}; nearest client; {FILLS}"),
+    "a blank that nothing fills in the privacy text": (
+        'nl: "Er wordt geen naam gevraagd."', 'nl: "Aan {contact}: {k_comment}."',
+        f"forms.1.privacy.nl: nothing fills {{k_comment}}; nearest k_comments; {FILLS}"),
+    "a blank without a name": (
+        'en: "No name is asked."', 'en: "No {} is asked."',
+        f"forms.1.privacy.en: nothing fills {{}}; {FILLS}"),
+    "an opening that is misspelt": (
+        RECEIPT, "    opening: [ask.recomend]\n" + RECEIPT,
+        "forms.1.opening.0: ask.recomend is not among the form's questions; expected one of them"),
+    "an opening that the form does not ask": (
+        "    minutes: 6\n", "    opening: [ask.wish]\n    minutes: 6\n",
+        "forms.0.opening.0: ask.wish is not among the form's questions; expected one of them"),
+    "an opening that is an item": (
+        RECEIPT, "    opening: [ask.wish, oven.crust]\n" + RECEIPT,
+        "forms.1.opening.1: oven.crust is not among the form's questions; expected one of them"),
+    "an opening twice": (
+        RECEIPT, "    opening: [ask.wish, ask.wish]\n" + RECEIPT,
+        "forms.1.opening.1: ask.wish is there twice; expected each once"),
+    "items in a circle": (
+        WASTE, WASTE + "\n        requires:\n"
+        '          - {item: oven.waste, because: {en: "So.", nl: "Zo."}}',
+        "steps.1.items.2.requires.0: the items require each other in a circle; "
+        "found oven.waste → oven.waste; expected an order"),
     "a row that nothing serves": (
         "        items: [street.scent]\n", "",
         "lenses.0.rows.0: nothing serves this row; expected at least one item or question"),
@@ -330,6 +434,7 @@ AROUND = {
     "advice that does not fit the levels": -13,
     "a missing field": -1,
     "a circle": +1,
+    "items in a circle": +2,
     "a row that nothing serves": -2,
     "a form that asks nothing": -3,
 }
@@ -356,6 +461,42 @@ def test_a_broken_framework_names_line_field_found_expected_and_nearest(kind: st
     told = {str(problem): problem.line for problem in caught.value.details}
     assert told.get(f"small.yaml line {line}, {finding}") == line, "\n".join(told)
     assert len(told) == 1 or kind in LEADS_TO_MORE, "\n".join(told)
+
+
+@pytest.mark.parametrize(("low", "high"), [(1, 10), (0, 5), (1, 4)])
+def test_a_roles_scale_must_have_both_ends_of_what_it_is_asked(low: int, high: int) -> None:
+    text = TEXT.replace("{id: points, low: 0, high: 10}", f"{{id: points, low: {low}, high: {high}}}")
+    with pytest.raises(DeclarationError) as caught:
+        parse_framework(text.replace("weight: 0}", "weight: 0, scale: maturity}"), name="small.yaml")
+    # Told once, for the first of its items: the scale is what is wrong.
+    assert [str(one) for one in caught.value.details] == [
+        f"small.yaml line {line_of(TEXT, 'weight: 0}')}, roles.2.scale: "
+        f"guest would answer oven.crust on another scale; found 1…5; expected {low}…{high}"
+    ]
+
+
+def test_a_blank_in_a_framework_of_one_language_is_told_where_its_text_stands() -> None:
+    plain = re.sub(r'\{en: ("[^"]*"), nl: "[^"]*"\}', r"\1", TEXT.replace("[en, nl]", "[en]"))
+    assert parse_framework(plain).form("receipt").introduction == "Two minutes for {client}?"
+    text = plain.replace("{client}", "{kunde} and {clients}")
+    with pytest.raises(DeclarationError) as caught:
+        parse_framework(text, name="small.yaml")
+    where = f"small.yaml line {line_of(text, '{kunde}')}, forms.1.introduction"
+    assert [str(one) for one in caught.value.details] == [
+        f"{where}: nothing fills {{kunde}}; {FILLS}",
+        f"{where}: nothing fills {{clients}}; nearest client; {FILLS}",
+    ]
+
+
+def test_items_in_a_circle_over_two_steps_are_told() -> None:
+    needs = '        requires: [{item: oven.time, because: {en: "So.", nl: "Zo."}}]\n'
+    text = TEXT.replace('        topic: {en: "Where flour', needs + '        topic: {en: "Where flour')
+    with pytest.raises(DeclarationError) as caught:
+        parse_framework(text, name="small.yaml")
+    assert [str(one) for one in caught.value.details] == [
+        f"small.yaml line {line_of(text, needs)}, steps.0.items.0.requires.0: the items require each other "
+        "in a circle; found grain.mill → oven.time → grain.mill; expected an order"
+    ]
 
 
 def test_every_mistake_is_told_at_once_in_the_order_of_the_file() -> None:

@@ -90,7 +90,8 @@ def check(framework: Name, as_json: Json = False) -> None:
             print(f"  line {one.line}, {one.what}: {one.text}")
         if changed:
             print(f"  {changed}")
-        print("Nothing to look at again." if not told and not changed else f"{len(told)} to look at again.")
+        count = len(told) + bool(changed)
+        print(f"{count} to look at again." if count else "Nothing to look at again.")
     if told or changed:
         raise typer.Exit(1)
 
@@ -113,20 +114,21 @@ def compare(
         new.role(role)
     found = compare_frameworks(old, new)
     trended = found.trended(role=role)
-    unchanged = [id_ for id_ in found.items if id_ in set(trended)]
+    asked = found.asked(role)
+    unchanged = [id_ for id_ in asked if id_ in set(trended)]
+    share = len(unchanged) / len(asked) if asked else 1.0
     changes = [one for one in found.changes if one.concerns(role, None)]
     if as_json:
         printing.print_json(
             {
-                "before": found.before, "after": found.after, "items": found.items,
-                "share_unchanged": found.share_unchanged, "trended": trended,
+                "before": found.before, "after": found.after, "items": asked,
+                "share_unchanged": share, "trended": trended,
                 "changes": [asdict(one) for one in changes],
             }
         )  # fmt: skip
         return
     print(f"{found.before} → {found.after}" + (f", as {role} is asked" if role else ""))
-    share = len(unchanged) / len(found.items) if found.items else 1
-    print(f"  unchanged {len(unchanged)} of {len(found.items)} items ({share:.0%}): only these are trended")
+    print(f"  unchanged {len(unchanged)} of {len(asked)} items ({share:.0%}): only these are trended")
     for kind in KINDS:
         ids = list(dict.fromkeys(one.id for one in changes if one.kind == kind))
         if ids:
@@ -154,7 +156,9 @@ def export(
     engagement: Annotated[
         str | None, typer.Option(help="Fill in this engagement's client, contact and group sizes.")
     ] = None,
-    wave: Annotated[str | None, typer.Option(help="The engagement's wave; by default its latest.")] = None,
+    wave: Annotated[
+        str | None, typer.Option(help="The engagement's wave; by default the latest with answers.")
+    ] = None,
     client: Annotated[str | None, typer.Option(help="The organisation, as respondents know it.")] = None,
     contact: Annotated[str | None, typer.Option(help="Whom respondents write to.")] = None,
 ) -> None:
@@ -167,6 +171,11 @@ def export(
     settings = read_settings()
     held = _engagement(settings, engagement, wave)
     found = held.framework if held and framework is None else load(framework or DEFAULT)
+    if held and held.framework.digest != found.digest:
+        raise NotFoundError(
+            f"{held.spec.engagement} is assessed with {held.framework.stamp}, this is {found.stamp}",
+            fix="Leave --framework out, so that the answers fit.",
+        )
     said = _language(found, language)
     kind = to.suffix.lower()
     if kind == ".xlsx":
@@ -182,9 +191,10 @@ def export(
                 "a page holds one form, or the guide", fix=f"Say --form or --guide. Forms: {forms}."
             )
         if guide:
-            page = assessor_guide(found, client=client or "", language=said)
+            whose = client or (held.spec.name if held else "")
+            page = assessor_guide(found, client=whose, language=said)
         else:
-            handout = _handout(found, held, client, contact)
+            handout = _handout(held, client, contact)
             page = questionnaire(found, str(form), handout, role=role, language=said)
         with replaced(to) as part:
             part.write_text(page, encoding="utf-8")
@@ -212,21 +222,24 @@ def _language(framework: Framework, language: str | None) -> str:
 def _overview(framework: Framework, language: str) -> list[str]:
     say = framework.say
     content = framework.content
+    wide = max((len(one.id) for one in content.streams), default=0) + 2
     lines = [f"{say(content.title, language)}: {framework.stamp}, in {', '.join(content.languages)}"]
     for step in framework.steps:
         target = f"; target {step.target.level:g}" if step.target else ""
         lines.append(f"\n{step.id} {say(step.name, language)} ({step.slug}{target})")
-        lines += [f"  {item.id}  {item.stream or '':<5}{say(item.topic, language)}" for item in step.items]
+        lines += [
+            f"  {item.id}  {item.stream or '':<{wide}}{say(item.topic, language)}" for item in step.items
+        ]
     lines.append("\nQuestions beside the steps")
     lines += [
-        f"  {one.id:<22}{one.scale or 'open text':<14}{say(one.topic, language)}"
+        f"  {one.id:<21} {one.scale or 'open text':<13} {say(one.topic, language)}"
         for one in framework.questions.values()
     ]
     lines.append("\nLenses")
-    lines += [f"  {one.id:<22}{len(one.rows)} rows: {say(one.name, language)}" for one in content.lenses]
+    lines += [f"  {one.id:<21} {len(one.rows)} rows: {say(one.name, language)}" for one in content.lenses]
     lines.append("\nForms")
     lines += [
-        f"  {one.id:<22}{len(one.items)} items, {len(one.questions)} questions"
+        f"  {one.id:<21} {len(one.items)} items, {len(one.questions)} questions"
         + (f", about {one.minutes} minutes" if one.minutes else "")
         + f": {', '.join(one.roles)}"
         for one in content.forms
@@ -314,7 +327,7 @@ def _lens(framework: Framework, lens: Lens, language: str) -> list[str]:
 
 def _topic(framework: Framework, id_: str, language: str) -> str:
     asked = framework.items.get(id_) or framework.questions[id_]
-    return f"  {id_:<22}{framework.say(asked.topic, language)}"
+    return f"  {id_:<21} {framework.say(asked.topic, language)}"
 
 
 @dataclass(frozen=True)
@@ -336,7 +349,7 @@ def _engagement(settings: Settings, engagement: str | None, wave: str | None) ->
         return _Held(eng.framework, eng.spec, round_)
 
 
-def _handout(framework: Framework, held: _Held | None, client: str | None, contact: str | None) -> Handout:
+def _handout(held: _Held | None, client: str | None, contact: str | None) -> Handout:
     """Gather what fills a form: from the engagement, else from the options."""
     from cxlib.declarations import Thresholds
     from cxlib.questionnaire import Handout
@@ -351,11 +364,6 @@ def _handout(framework: Framework, held: _Held | None, client: str | None, conta
         plain = Thresholds()
         return Handout(str(client), str(contact), plain.scores, plain.comments)
     spec, wave = held.spec, held.wave
-    if held.framework.digest != framework.digest:
-        raise NotFoundError(
-            f"{spec.engagement} is assessed with {held.framework.stamp}, this is {framework.stamp}",
-            fix="Leave --framework out, so that the answers fit.",
-        )
     whom = contact or spec.contact
     if not whom:
         raise NotFoundError(

@@ -147,18 +147,30 @@ def _loose_ends(content: FrameworkFile) -> Iterator[Finding]:
                         "",
                         f"a statement worded for {role}",
                     )
-    try:
-        TopologicalSorter({step.id: step.requires for step in content.steps}).prepare()
-    except CycleError as error:
-        circle = error.args[1]
-        s, step = next((s, step) for s, step in enumerate(content.steps) if step.id in circle)
-        r = next(r for r, before in enumerate(step.requires) if before in circle)
-        yield (
-            ("steps", s, "requires", r),
-            "the steps require each other in a circle",
-            " → ".join(circle),
-            "an order",
-        )
+    yield from _circles(content)
+
+
+def _circles(content: FrameworkFile) -> Iterator[Finding]:
+    """Find steps, and items, that stand on themselves by way of others."""
+    steps = {step.id: (("steps", s, "requires"), step.requires) for s, step in enumerate(content.steps)}
+    items = {
+        item.id: (("steps", s, "items", i, "requires"), [one.item for one in item.requires])
+        for s, step in enumerate(content.steps)
+        for i, item in enumerate(step.items)
+    }
+    for kind, known in (("steps", steps), ("items", items)):
+        try:
+            TopologicalSorter({id_: below for id_, (_, below) in known.items()}).prepare()
+        except CycleError as error:
+            circle = error.args[1]
+            path, below = next(one for id_, one in known.items() if id_ in circle)
+            place = next(n for n, before in enumerate(below) if before in circle)
+            yield (
+                (*path, place),
+                f"the {kind} require each other in a circle",
+                " → ".join(circle),
+                "an order",
+            )
 
 
 def _other_ends(content: FrameworkFile, n: int, role: Role) -> Iterator[Finding]:

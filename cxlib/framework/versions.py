@@ -55,6 +55,7 @@ class Comparison:
     changes : every difference in what a respondent reads or in where it is counted.
     languages : those that both are written in; a language that only one has is compared with nothing.
     placed : item id → its step in either version, where the two agree.
+    roles : id → every role that either version asks it of.
     """
 
     before: str
@@ -64,6 +65,11 @@ class Comparison:
     languages: tuple[str, ...]
     changes: tuple[Change, ...] = field(repr=False)
     placed: dict[str, str] = field(repr=False)
+    roles: dict[str, frozenset[str]] = field(repr=False)
+
+    def asked(self, role: str | None) -> tuple[str, ...]:
+        """List the items that either version asks of a role, or of anyone."""
+        return tuple(id_ for id_ in self.items if role is None or role in self.roles[id_])
 
     def of_kind(self, kind: str) -> tuple[str, ...]:
         """List the items and questions with a change of this kind, each once."""
@@ -83,12 +89,16 @@ class Comparison:
         """List the items and questions whose answers before and after may be compared.
 
         Only what is asked in the same words, with the same levels and on the same scale. With a role or
-        a language, what the respondents of that role, in that language, are asked.
+        a language, what the respondents of that role, in that language, are asked. Versions without a
+        language in common have nothing that may be compared.
         """
+        if not self.languages or language not in (None, *self.languages):
+            return ()
         broken = {
             change.id for change in self.changes if change.kind != MOVED and change.concerns(role, language)
         }
-        return tuple(id_ for id_ in (*self.items, *self.questions) if id_ not in broken)
+        asked = (*self.items, *self.questions)
+        return tuple(id_ for id_ in asked if id_ not in broken and (role is None or role in self.roles[id_]))
 
     def trended_step(self, step: str, *, role: str | None = None) -> tuple[str, ...]:
         """List the unchanged items that both versions count to this step.
@@ -108,12 +118,15 @@ def compare_frameworks(before: Framework, after: Framework) -> Comparison:
     items = _either(after.items, before.items)
     questions = _either(after.questions, before.questions)
     placed = {id_: step for id_, step in after.step_of.items() if before.step_of.get(id_) == step}
-    changes = [
-        change
-        for id_ in (*items, *questions)
-        for change in _changes(_Asked.of(before, id_, shared), _Asked.of(after, id_, shared), id_)
-    ]
-    return Comparison(before.stamp, after.stamp, items, questions, tuple(shared), tuple(changes), placed)
+    changes: list[Change] = []
+    roles: dict[str, frozenset[str]] = {}
+    for id_ in (*items, *questions):
+        old, new = _Asked.of(before, id_, shared), _Asked.of(after, id_, shared)
+        changes += _changes(old, new, id_)
+        roles[id_] = frozenset().union(*(one.roles for one in (old, new) if one is not None))
+    return Comparison(
+        before.stamp, after.stamp, items, questions, tuple(shared), tuple(changes), placed, roles
+    )
 
 
 def _either(newer: dict[str, Item] | dict[str, Question], older: object) -> tuple[str, ...]:
@@ -141,21 +154,26 @@ class _Asked:
             return None
         texts = {}
         for kind, where, role, text in parts:
-            if isinstance(text, dict):
-                for language in languages:
-                    texts[kind, where, role, language] = " ".join(text[language].split())
-            else:
-                texts[kind, where, role, ""] = " ".join(text.split())
+            # A framework in one language may write its texts plainly; another version names the language.
+            by_language = text if isinstance(text, dict) else dict.fromkeys(languages, text)
+            for language in ("", *languages):
+                if language in by_language:
+                    texts[kind, where, role, language] = " ".join(by_language[language].split())
         return cls(roles, texts)
 
 
 Part = tuple[str, str, str, Text]
 
 
+def _fact(text: str) -> Text:
+    """Return what is the same in every language, such as the ends of a scale."""
+    return {"": text}
+
+
 def _of_item(framework: Framework, item: Item) -> Iterator[Part]:
     scales = {scale.id: scale for scale in framework.content.scales}
     yield REWORDED, "topic", "", item.topic
-    yield MOVED, "place", "", f"{framework.step_of[item.id]} {item.stream or ''}"
+    yield MOVED, "place", "", _fact(f"{framework.step_of[item.id]} {item.stream or ''}")
     yield from _of_scale(scales[item.scale], "")
     for role, text in item.statement.items():
         yield REWORDED, "statement", role, text
@@ -169,8 +187,8 @@ def _of_item(framework: Framework, item: Item) -> Iterator[Part]:
 
 def _of_question(framework: Framework, question: Question) -> Iterator[Part]:
     yield REWORDED, "topic", "", question.topic
-    yield RESCALED, "kind", "", question.kind
-    yield RESCALED, "direction", "", f"toward {question.toward}"
+    yield RESCALED, "kind", "", _fact(question.kind)
+    yield RESCALED, "direction", "", _fact(f"toward {question.toward}")
     for role in question.roles:
         yield REWORDED, "question", role, question.wordings.get(role, question.text)
     if question.scale is not None:
@@ -179,7 +197,7 @@ def _of_question(framework: Framework, question: Question) -> Iterator[Part]:
 
 
 def _of_scale(scale: Scale, role: str) -> Iterator[Part]:
-    yield RESCALED, "scale", role, f"{scale.low}…{scale.high}"
+    yield RESCALED, "scale", role, _fact(f"{scale.low}…{scale.high}")
     for value, label in scale.labels.items():
         yield RESCALED, f"answer {value}", role, label
 

@@ -114,14 +114,15 @@ def minutes_to_answer(framework: Framework, form: str, role: str, language: str)
     for id_ in asked.items:
         item = framework.items[id_]
         texts += [say(item.topic, language), say(item.statement[role], language)]
-        texts += [say(level, language) for level in item.levels if described]
-        seconds += 12 if described else 6
+        levels = item.levels if described else []
+        texts += [say(level, language) for level in levels]
+        seconds += 12 if levels else 6
     for id_ in asked.questions:
         question = framework.questions[id_]
         texts.append(say(question.wordings.get(role, question.text), language))
         seconds += 6 if question.scale else 40
     words = sum(len(text.split()) for text in texts)
-    return words / (238 if language == "en" else 238 * 0.9) + seconds / 60
+    return words / (238 if _main(language) == "en" else 238 * 0.9) + seconds / 60
 
 
 Found = Iterator[tuple["Path_", str, str]]
@@ -131,7 +132,7 @@ def _missing(framework: Framework) -> Found:
     for s, step in enumerate(framework.steps):
         if step.target is None:
             yield ("steps", s), "missing", f"{step.id} proposes no target"
-        if s and not step.because and step.requires:
+        if step.requires and not step.because:
             yield (
                 ("steps", s),
                 "missing",
@@ -146,12 +147,12 @@ def _missing(framework: Framework) -> Found:
                     ("described levels", item.levels),
                     ("advice", item.advice or not item.levels),
                     ("evidence to ask for", item.evidence),
-                    ("a source (seed)", item.seed),
+                    ("source (seed)", item.seed),
                     (
-                        "a lens row that it serves",
+                        "lens row that it serves",
                         is_served,
                     ),
-                    ("a form that asks it", any(item.id in form.items for form in framework.content.forms)),
+                    ("form that asks it", any(item.id in form.items for form in framework.content.forms)),
                 )
                 if not has
             ]
@@ -181,7 +182,7 @@ def _joined(framework: Framework) -> Found:
         for i, item in enumerate(step.items):
             for role, text in item.statement.items():
                 for language in framework.content.languages:
-                    pattern = _JOINED.get(language)
+                    pattern = _JOINED.get(_main(language))
                     said = framework.say(text, language)
                     if pattern and (hit := re.search(pattern, said, re.IGNORECASE)):
                         yield (
@@ -217,18 +218,23 @@ def _alike(framework: Framework) -> Found:
 
 def _hard(framework: Framework) -> Found:
     """Find English sentences above the grade that everyone can be expected to read."""
-    if "en" not in framework.content.languages:
+    english = next((one for one in framework.content.languages if _main(one) == "en"), None)
+    if english is None:
         return
     for path, text in texts_of(framework.content):
-        said = text if isinstance(text, str) else text["en"]
+        said = text if isinstance(text, str) else text[english]
         if is_sentence(said) and (reached := grade(said)) > HIGHEST_GRADE:
             yield path, "hard to read", f"grade {reached:.1f}: {said}"
 
 
 def _words(text: str, language: str, without: dict[str, str]) -> frozenset[str]:
     """Return the stems of a text's own words: crude (the first six letters), and enough to compare."""
-    dropped = set(without.get(language, "").split())
+    dropped = set(without.get(_main(language), "").split())
     return frozenset(word[:6] for word in re.findall(r"\w+", text.lower()) if word not in dropped)
+
+
+def _main(language: str) -> str:
+    return language.split("-")[0].lower()
 
 
 def _share(one: frozenset[str], other: frozenset[str]) -> float:

@@ -192,7 +192,14 @@ class Store:
             return _engagements.select_used_digest(connection, framework_id, version)
 
     def set_contact(self, slug: str, name: str) -> None:
-        """Set whom respondents write to, over the one set before."""
+        """Set whom respondents write to, over the one set before.
+
+        Raises
+        ------
+        StoreError
+            If it is no name of 1 to 200 characters.
+        """
+        name = _engagements.checked_contact(name)
         with self._database.write() as connection:
             _engagements.require_engagement(connection, slug)
             _engagements.write_contact(connection, slug, name)

@@ -11,7 +11,7 @@ from pydantic import TypeAdapter, ValidationError
 from sqlalchemy import Connection, Table, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
-from cxlib.declarations import AssumptionSpec, EngagementSpec, Id, TargetSpec, WaveSpec
+from cxlib.declarations import AssumptionSpec, EngagementSpec, Id, Name, TargetSpec, WaveSpec
 from cxlib.errors import ConflictError, NotFoundError, StoreError, nearest
 from cxlib.store.records import EngagementRecord, EngagementSummary, FrameworkRecord
 from cxlib.store.schema import (
@@ -330,6 +330,27 @@ def select_used_digest(connection: Connection, id: str, version: str) -> str | N
 
 
 # ── The contact ─────────────────────────────────────────────────────────────────────────────────
+
+
+def checked_contact(name: str) -> str:
+    """Return a contact that will read back as part of a declaration.
+
+    Raises
+    ------
+    StoreError
+        If it is empty, too long, or holds what cannot be stored or shown.
+    """
+    try:
+        return _CONTACT.validate_python(name)
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise StoreError(
+            f"the contact cannot be set: {first['msg']}; found {ascii(first['input'])[:60]}",
+            fix="Write one line of 1 to 200 characters, such as a name and an address.",
+        ) from None
+
+
+_CONTACT: TypeAdapter[str] = TypeAdapter(Name)
 
 
 def write_contact(connection: Connection, slug: str, name: str) -> None:

@@ -80,11 +80,13 @@ def test_show_lists_every_part_in_short(cx: Cx) -> None:
         assert len(re.findall(rf"\n  {re.escape(part)} ", said)) == 1
 
 
-def test_show_speaks_the_language_that_is_asked_for_and_first_the_first(cx: Cx) -> None:
+def test_show_speaks_the_language_that_is_asked_for_and_else_the_first(cx: Cx, tmp_path: Path) -> None:
     dutch = succeeded(cx("framework", "show", BAKERY, "--language", "nl")).out
     assert dutch.startswith("Kruim: een bakkerijketen")
     assert "Gelijkmatig bakken" in dutch
     assert "Even baking" not in dutch
+    turned = edited(tmp_path / "turned.yaml", ("languages: [en, nl]", "languages: [nl, en]"))
+    assert succeeded(cx("framework", "show", turned)).out.startswith("Kruim: een bakkerijketen")
 
 
 def test_show_for_a_program_lists_every_id(cx: Cx) -> None:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from cxlib.framework import Framework, load_framework
     from cxlib.live import LiveEngagement
     from cxlib.live import open_engagement as open
-    from cxlib.ordering import Sequence, sequence
+    from cxlib.ordering import Sequence, sensitivity, sequence
     from cxlib.settings import read_settings
     from cxlib.tally import Tally, tally_batches
 
@@ -38,6 +38,7 @@ _PUBLIC = {
     "load_framework": ("cxlib.framework", "load_framework"),
     "open": ("cxlib.live", "open_engagement"),
     "read_settings": ("cxlib.settings", "read_settings"),
+    "sensitivity": ("cxlib.ordering", "sensitivity"),
     "sequence": ("cxlib.ordering", "sequence"),
     "tables": ("cxlib.tables", ""),
     "tally_batches": ("cxlib.tally", "tally_batches"),
@@ -57,6 +58,7 @@ __all__ = [
     "load_framework",
     "open",
     "read_settings",
+    "sensitivity",
     "sequence",
     "tables",
     "tally_batches",

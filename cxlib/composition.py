@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from cxlib import stats
 from cxlib.frames import ROLE, UNSCORED, WAVE, cut_dims, cut_name
 from cxlib.instrument import Instrument, Part
+from cxlib.reliability import against_guessing, pooled_rwg
 from cxlib.stats import NOTHING, Estimate
 
 if TYPE_CHECKING:
@@ -54,6 +55,22 @@ class Group:
     @property
     def key(self) -> Key:
         return (self.wave, self.cut, *self.value.values())
+
+
+@dataclass(frozen=True)
+class Linear:
+    """A linear figure of a group with its standard error: a mean, or a difference within the group.
+
+    `parts` are the roles it is made of, `items` of `items_total` the items.
+    """
+
+    value: float
+    se: float
+    df: float
+    n: int
+    parts: tuple[str, ...]
+    items: int
+    items_total: int
 
 
 class Composition:
@@ -96,6 +113,7 @@ class Composition:
                 size = len(keys)
                 self.estimates[(row[:size], row[size], row[size + 1])] = row[size + 2 :]
         self.drawn: dict[tuple[Key, str], Floats] = {}
+        self.spreads: dict[tuple[Key, str], Spread | None] = {}
 
     def groups(self, cut: Sequence[str]) -> Iterator[Group]:
         name = cut_name(cut)
@@ -133,6 +151,24 @@ class Composition:
         whole = [one for one in parts if all((one.key, "step", id_) in self.estimates for id_ in asked)]
         return whole or parts
 
+    def linear(self, group: Group, kind: str, id_: str) -> Linear | None:
+        """Put a linear figure of a group together from its roles' estimates, as a step's mean is."""
+        weighting, parts = self.parts(group)
+        if weighting == BY_ROLE:
+            parts = self.complete(self.weighty(parts))
+        parts = [one for one in parts if (one.key, kind, id_) in self.estimates]
+        found = [self.estimates[(one.key, kind, id_)] for one in parts]
+        if not found or group.is_hidden or any(math.isnan(one[4]) for one in found):
+            return None
+        weight = [self.weights.get(one.value.get(ROLE, ""), 0) for one in parts]
+        n, items, total, mean, se, df = zip(*found, strict=True)
+        value, variance, all_df = stats.weighted_mean(
+            mean, [one**2 for one in se], df, weight if sum(weight) > 0 else [1.0] * len(parts)
+        )
+        return Linear(
+            value, math.sqrt(variance), all_df, int(sum(n)), _names(parts), int(min(items)), int(max(total))
+        )
+
     def is_mixed(self, group: Group) -> bool:
         """Tell whether staff and customers stand in a group together, hidden ones included."""
         inside = {
@@ -160,6 +196,9 @@ class Composition:
         return [item for item in self.instrument.scales if item in found]
 
     def rows(self, group: Group) -> Iterator[tuple[Any, ...]]:
+        # A thousand draws an item: kept for the parts that share it, not for the groups that do not.
+        self.drawn.clear()
+        self.spreads.clear()
         asked = self.asked(group)
         hidden = {item for key, item in self.withheld if key == group.key}
         for item in self.instrument.scales:
@@ -183,12 +222,12 @@ class Composition:
     ) -> tuple[Any, ...]:
         head = (kind, id_, name, *group.key)
         if found is None:
-            return (*head, True, None, *[math.nan] * 12, POOLED, "", 0, total)
+            return (*head, True, None, *[math.nan] * 15, POOLED, "", 0, total)
         return (
             *head, False, found.mean.n,
             *(
                 end
-                for one in (found.mean, found.top, found.agreement, found.gated)
+                for one in (found.mean, found.top, found.agreement, found.rwg, found.gated)
                 for end in (one.value, one.low, one.high)
             ),
             found.weighting, "+".join(found.parts), found.items, found.items_total,
@@ -216,7 +255,8 @@ class Composition:
             mean = stats.mean_level(counts[beside:], levels)
         gated = self._gated(group, [item])
         return Figures(
-            mean, stats.top_box(counts[beside:]), stats.agreement(counts[beside:]), gated,
+            mean, stats.top_box(counts[beside:]), self._agreement(group, [item]), self._rwg(group, [item]),
+            gated,
             weighting, _names(parts), 1, 1,
         )  # fmt: skip
 
@@ -267,8 +307,8 @@ class Composition:
             draws = np.mean([self._draws(group, item) for item in asked], axis=0)
             estimate = Estimate(estimate.value, *stats.spread(draws, estimate.value), estimate.n)
         return Figures(
-            estimate, self._top(group, asked), self._agreement(group, asked), self._gated(group, asked),
-            weighting, _names(parts), int(min(items)), int(max(total)),
+            estimate, self._top(group, asked), self._agreement(group, asked), self._rwg(group, asked),
+            self._gated(group, asked), weighting, _names(parts), int(min(items)), int(max(total)),
         )  # fmt: skip
 
     def _top(self, group: Group, items: Sequence[str]) -> Estimate:
@@ -289,14 +329,31 @@ class Composition:
 
     def _agreement(self, group: Group, items: Sequence[str]) -> Estimate:
         """Return the mean of the items' agreements: how far people agree about each thing asked."""
-        beside = len(UNSCORED)
-        counts = [found[beside:] for item in items if (found := self.pooled(group, item)) is not None]
-        counts = [one for one in counts if one.any()]
-        if not counts:
+        seen = [found for item in items if (found := self._spread(group, item)) is not None]
+        if not seen:
             return NOTHING
-        value = float(np.mean([stats.agreement_of(one[None, :])[0] for one in counts]))
-        draws = np.mean([stats.agreement_of(stats.draws_of(one)) for one in counts], axis=0)
-        return Estimate(value, *stats.spread(draws, value), min(int(one.sum()) for one in counts))
+        value = float(np.mean([one.agreement for one in seen]))
+        draws = np.mean([one.agreements for one in seen], axis=0)
+        return Estimate(value, *stats.spread(draws, value), min(one.n for one in seen))
+
+    def _rwg(self, group: Group, items: Sequence[str]) -> Estimate:
+        """Return rwg of one item, rwg(j) of several: how much less people differ than if they guessed."""
+        seen = [found for item in items if (found := self._spread(group, item)) is not None and found.n > 1]
+        if not seen:
+            return NOTHING
+        value = float(pooled_rwg(np.array([[one.ratio] for one in seen]))[0])
+        draws = pooled_rwg(np.array([one.ratios for one in seen]))
+        return Estimate(value, *stats.spread(draws, value), min(one.n for one in seen))
+
+    def _spread(self, group: Group, item: str) -> Spread | None:
+        """Return how the pooled answers to an item spread; kept while its group is put together."""
+        if (group.key, item) not in self.spreads:
+            counts = self.pooled(group, item)
+            scored = None if counts is None else counts[len(UNSCORED) :]
+            self.spreads[(group.key, item)] = (
+                None if scored is None or not scored.any() else Spread.of(scored)
+            )
+        return self.spreads[(group.key, item)]
 
     def _gated(self, group: Group, items: Sequence[str]) -> Estimate:
         """Return the highest level that every item reaches, at half a level's tolerance."""
@@ -349,11 +406,34 @@ class Figures:
     mean: Estimate
     top: Estimate
     agreement: Estimate
+    rwg: Estimate
     gated: Estimate
     weighting: str
     parts: tuple[str, ...]
     items: int
     items_total: int
+
+
+@dataclass(frozen=True)
+class Spread:
+    """How answers to one item spread, with draws: agreement A, and their variance against guessing's."""
+
+    n: int
+    agreement: float
+    agreements: Floats
+    ratio: float
+    ratios: Floats
+
+    @classmethod
+    def of(cls, counts: Ints) -> Spread:
+        draws = stats.draws_of(counts)
+        return cls(
+            int(counts.sum()),
+            float(stats.agreement_of(counts[None, :])[0]),
+            stats.agreement_of(draws),
+            float(against_guessing(counts[None, :])[0]),
+            against_guessing(draws),
+        )
 
 
 def gate(means: Floats) -> Floats:
@@ -379,3 +459,12 @@ def groups_of(released: Released, *, hidden: bool = True) -> Iterator[Group]:
         group = Group(row[0], row[1], dict(zip(dims, row[2 : 2 + len(dims)], strict=True)), bool(row[-1]))
         if hidden or not group.is_hidden:
             yield group
+
+
+def visible_items(released: Released) -> dict[Key, set[str]]:
+    """Name the items whose counts passed the door, by group."""
+    keys = key_columns(released.dims)
+    found: dict[Key, set[str]] = {}
+    for row in released.counts[[*keys, "item"]].drop_duplicates().itertuples(index=False, name=None):
+        found.setdefault(row[:-1], set()).add(row[-1])
+    return found

@@ -12,13 +12,15 @@ from functools import cached_property
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
-from cxlib import scoring
+from cxlib import findings, ordering, planning, scoring
 from cxlib.errors import NotFoundError, ReadOnlyError, nearest
 from cxlib.extract import Extract, Facts, WaveFacts
+from cxlib.findings import Finding
 from cxlib.frames import PARTICIPATION, ROLE, WAVE, check
 from cxlib.framework import Framework, parse_framework
 from cxlib.instrument import Instrument
 from cxlib.look import notebook_style
+from cxlib.planning import Recommendation
 from cxlib.tables import note
 
 if TYPE_CHECKING:
@@ -131,6 +133,46 @@ class Engagement:
     def metrics(self, by: By = (ROLE,)) -> pd.DataFrame:
         """Compute the metrics of the questions beside the steps; see :func:`cxlib.scoring.metrics`."""
         return scoring.metrics(self.extract.release, self.instrument, wave=self.wave.id, by=by)
+
+    def reliability(self) -> pd.DataFrame:
+        """Say how well the items of each step and construct hang together, by role: RELIABILITY frame."""
+        return self._of_wave(self.extract.reliability)
+
+    def drivers(self) -> pd.DataFrame:
+        """Say what goes with an outcome, and how much of it, by role: DRIVERS frame."""
+        return self._of_wave(self.extract.drivers)
+
+    def _of_wave(self, frame: pd.DataFrame) -> pd.DataFrame:
+        return frame[frame[WAVE] == self.wave.id].reset_index(drop=True)
+
+    def comparisons(self) -> tuple[Finding, ...]:
+        """Make every comparison of every family; see :func:`cxlib.findings.findings`."""
+        held = self.extract
+        return findings.findings(
+            held.release,
+            held.estimates,
+            self.instrument,
+            self.weights,
+            wave=self.wave.id,
+            waves={one.id: one.name for one in self.facts.waves},
+        )
+
+    def findings(self) -> tuple[Finding, ...]:
+        """Return what stands out: the comparisons that are confirmed within their family."""
+        return tuple(one for one in self.comparisons() if one.is_confirmed)
+
+    def units(self, step: str, by: By) -> pd.DataFrame:
+        """Rank units on a step without being led by luck; see :func:`cxlib.scoring.units`."""
+        held = self.extract
+        return scoring.units(
+            held.release, held.estimates, self.instrument, wave=self.wave.id, step=step, by=by
+        )
+
+    def recommendations(self) -> tuple[Recommendation, ...]:
+        """Say what to do first, and what later and why; see :func:`cxlib.planning.recommendations`."""
+        scores = self.scores()
+        order = ordering.sequence(scores, self.framework)
+        return planning.recommendations(scores, order, self.instrument, self.targets)
 
     def participation(self) -> pd.DataFrame:
         """Say who was asked and who answered, by role: PARTICIPATION frame."""

@@ -3,7 +3,8 @@
     extract/
       extract.json          what it is: engagement, wave, framework, release plan, roles, dates
       framework.yaml        the instrument, byte for byte as it was used
-      groups.parquet  counts.parquet  withheld.parquet  estimates.parquet
+      groups.parquet  counts.parquet  withheld.parquet
+      estimates.parquet  reliability.parquet  drivers.parquet
 
 The files have no place for ids, moments or rows: a column that is not named here is refused.
 """
@@ -20,12 +21,12 @@ from typing import TYPE_CHECKING, Any
 
 from cxlib.anonymity import Release
 from cxlib.errors import ContractError, NotFoundError, Problem
-from cxlib.frames import COUNTS, ESTIMATES, GROUPS, ROLE, WITHHELD, Contract, check
+from cxlib.frames import COUNTS, DRIVERS, ESTIMATES, GROUPS, RELIABILITY, ROLE, WITHHELD, check
 
 if TYPE_CHECKING:
     import pandas as pd
 
-FORMAT = 1
+FORMAT = 2
 
 
 @dataclass(frozen=True)
@@ -90,6 +91,8 @@ class Extract:
     framework_document: str
     release: Release
     estimates: pd.DataFrame
+    reliability: pd.DataFrame
+    drivers: pd.DataFrame
 
 
 def write_extract(extract: Extract, folder: Path) -> None:
@@ -128,7 +131,8 @@ def read_extract(folder: Path) -> Extract:
     """
     import pandas as pd
 
-    missing = [name for name in (*FRAMES, "framework.yaml", "extract.json") if not (folder / name).is_file()]
+    wanted = (*(f"{name}.parquet" for name in CONTRACTS), "framework.yaml", "extract.json")
+    missing = [name for name in wanted if not (folder / name).is_file()]
     if missing:
         raise NotFoundError(
             f"no extract in {folder.name}/: {', '.join(missing)} missing",
@@ -146,39 +150,28 @@ def read_extract(folder: Path) -> Extract:
         )
     dims = (ROLE, *facts.segments)
     frames = {}
-    for name in FRAMES:
-        with _readable(folder, name):
-            frames[name] = pd.read_parquet(folder / name)
-    check(frames["groups.parquet"], GROUPS, dims)
-    check(frames["counts.parquet"], COUNTS, dims)
-    check(frames["withheld.parquet"], WITHHELD, dims)
-    check(frames["estimates.parquet"], ESTIMATES, dims)
-    release = Release(
-        cuts=facts.cuts,
-        dims=dims,
-        groups=frames["groups.parquet"],
-        counts=frames["counts.parquet"],
-        withheld=frames["withheld.parquet"],
-        threshold=facts.threshold_scores,
-    )
-    return Extract(facts, document, release, frames["estimates.parquet"])
+    for name, contract in CONTRACTS.items():
+        with _readable(folder, f"{name}.parquet"):
+            frames[name] = check(pd.read_parquet(folder / f"{name}.parquet"), contract, dims)
+    counted = {name: frames.pop(name) for name in ("groups", "counts", "withheld")}
+    release = Release(cuts=facts.cuts, dims=dims, threshold=facts.threshold_scores, **counted)
+    return Extract(facts, document, release, **frames)
 
 
-FRAMES = ("groups.parquet", "counts.parquet", "withheld.parquet", "estimates.parquet")
+# The frames of an extract, each in a file of its name.
+CONTRACTS = {
+    "groups": GROUPS,
+    "counts": COUNTS,
+    "withheld": WITHHELD,
+    "estimates": ESTIMATES,
+    "reliability": RELIABILITY,
+    "drivers": DRIVERS,
+}
 
 
 def _files(extract: Extract, dims: tuple[str, ...]) -> list[tuple[str, pd.DataFrame, list[str]]]:
-    release = extract.release
-
-    def named(contract: Contract) -> list[str]:
-        return contract.names(dims)
-
-    return [
-        ("groups", release.groups, named(GROUPS)),
-        ("counts", release.counts, named(COUNTS)),
-        ("withheld", release.withheld, named(WITHHELD)),
-        ("estimates", extract.estimates, named(ESTIMATES)),
-    ]
+    held = {**vars(extract.release), **vars(extract)}
+    return [(name, held[name], contract.names(dims)) for name, contract in CONTRACTS.items()]
 
 
 @contextmanager

@@ -115,19 +115,56 @@ WITHHELD: Final = _contract("withheld", *_GROUP, ("item", "text", "an item hidde
 ESTIMATES: Final = _contract(
     "estimates",
     *_GROUP,
-    ("kind", "text", "step, stream or construct"),
-    ("id", "text", "id of the step, stream or construct"),
-    ("n", "whole", "respondents with at least one answer"),
+    ("kind", "text", "step, stream, lens or construct; or a difference: say_do, pair, change"),
+    ("id", "text", "id of the part; of a pair, the two steps as before>after"),
+    ("n", "whole", "respondents with an answer, to the item with the fewest"),
     ("items", "whole", "items the estimate is made of"),
     ("items_total", "whole", "items it would be made of, were none hidden or unasked"),
-    ("mean", "number", "level on 1–5"),
-    ("se", "number", "standard error of the mean"),
-    ("df", "number", "degrees of freedom of the standard error"),
+    ("mean", "number", "level on 1–5, or difference of levels"),
+    ("se", "number", "standard error of the mean", True),
+    ("df", "number", "degrees of freedom of the standard error", True),
+)
+
+RELIABILITY: Final = _contract(
+    "reliability",
+    *_GROUP,
+    ("kind", "text", "step or construct"),
+    ("id", "text", "its id"),
+    ("n", "whole", "respondents who answered both of the two items that the fewest answered together"),
+    ("items", "whole", "items"),
+    ("alpha", "number", "Cronbach's alpha, raw, missing answers pairwise", True),
+    ("alpha_low", "number", "lower end (Feldt)", True),
+    ("alpha_high", "number", "upper end (Feldt)", True),
+    ("alpha_standardised", "number", "Cronbach's alpha of the correlations", True),
+    ("alpha_standardised_low", "number", "lower end (Feldt)", True),
+    ("alpha_standardised_high", "number", "upper end (Feldt)", True),
+    ("omega", "number", "McDonald's omega of one factor", True),
+    ("omega_low", "number", "lower end", True),
+    ("omega_high", "number", "upper end", True),
+    ("missing", "text", "how missing answers were treated"),
+)
+
+DRIVERS: Final = _contract(
+    "drivers",
+    *_GROUP,
+    ("outcome", "text", "id of what is explained"),
+    ("driver", "text", "id of the item, step or construct; empty where nothing could be explained"),
+    ("share", "number", "its share of R², 0–1; the shares of an outcome sum to R²", True),
+    ("low", "number", "lower end (delete-a-group jackknife)", True),
+    ("high", "number", "upper end (delete-a-group jackknife)", True),
+    ("relative", "number", "share of what is explained, 0–1", True),
+    ("correlation", "number", "Pearson's r with the outcome", True),
+    ("n", "whole", "respondents"),
+    ("method", "text", "lmg or relative weights"),
+    ("r_squared", "number", "share of the outcome's variance explained, 0–1", True),
+    ("r_squared_low", "number", "lower end (delete-a-group jackknife)", True),
+    ("r_squared_high", "number", "upper end (delete-a-group jackknife)", True),
+    ("reason", "text", "why nothing could be explained; empty elsewhere"),
 )
 
 SCORES: Final = _contract(
     "scores",
-    ("kind", "text", "item, step, stream or construct"),
+    ("kind", "text", "item, step, stream, lens or construct"),
     ("id", "text", "its id"),
     ("name", "text", "its name in the engagement's language"),
     *_GROUP,
@@ -142,6 +179,9 @@ SCORES: Final = _contract(
     ("agreement", "number", "van der Eijk's A, -1…1", True),
     ("agreement_low", "number", "-1…1, lower end (seeded bootstrap)", True),
     ("agreement_high", "number", "-1…1, upper end (seeded bootstrap)", True),
+    ("rwg", "number", "agreement against a flat spread, 0–1; of several items rwg(j)", True),
+    ("rwg_low", "number", "lower end (seeded bootstrap)", True),
+    ("rwg_high", "number", "upper end (seeded bootstrap)", True),
     ("gated_level", "number", "highest level that every item reaches", True),
     ("gated_low", "number", "lower end (seeded bootstrap)", True),
     ("gated_high", "number", "upper end (seeded bootstrap)", True),
@@ -161,11 +201,35 @@ DISTRIBUTION: Final = _contract(
     ("share", "number", "share 0–1 of the answers on the scale; missing for answers beside it", True),
 )
 
+SENSITIVITY: Final = _contract(
+    "sensitivity",
+    ("gate", "number", "level that counts as passed"),
+    ("slack", "number", "levels that a step may run ahead"),
+    ("position", "whole", "steps passed whose ancestors all pass"),
+    ("start_here", "text", "the first steps below the gate, joined by +"),
+    ("excess_share", "number", "out-of-sequence index, 0–1; missing where every step is at 1", True),
+)
+
+UNITS: Final = _contract(
+    "units",
+    ("id", "text", "step id"),
+    *_GROUP,
+    ("n", "whole", "respondents who answered"),
+    ("value", "number", "shrunken level, 1–5"),
+    ("low", "number", "lower end of its 95 % interval"),
+    ("high", "number", "upper end"),
+    ("rank", "whole", "by shrunken level, 1 the highest"),
+    ("raw", "number", "level as it came out, 1–5"),
+    ("raw_rank", "whole", "by raw level; shown to explain, never to rank by"),
+    ("weight", "number", "share 0–1 of the raw level in the shrunken one"),
+)
+
 METRICS: Final = _contract(
     "metrics",
     ("id", "text", "question id"),
     ("kind", "text", "nps, csat, …"),
     ("name", "text", "what it is about, in the engagement's language"),
+    ("figure", "text", "what is computed of it: net promoter score, top box, mean, …"),
     *_GROUP,
     ("is_hidden", "flag", "too small to show, or hidden to protect one that is"),
     ("n", "whole", "respondents who answered", True),
@@ -193,7 +257,18 @@ TAKEN: Final = frozenset(
     {RESPONDENT, DATE, "cut", "item"}.union(
         *(
             (column.name for column in contract.columns)
-            for contract in (GROUPS, COUNTS, ESTIMATES, SCORES, DISTRIBUTION, METRICS, PARTICIPATION)
+            for contract in (
+                GROUPS,
+                COUNTS,
+                ESTIMATES,
+                RELIABILITY,
+                DRIVERS,
+                SCORES,
+                DISTRIBUTION,
+                UNITS,
+                METRICS,
+                PARTICIPATION,
+            )
         )
     )
 )

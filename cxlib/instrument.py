@@ -38,8 +38,16 @@ class DeclaredConstruct:
 
 
 @dataclass(frozen=True)
+class DeclaredDrivers:
+    """What a mapping says may drive what: an item or construct, and the items or constructs behind it."""
+
+    outcome: str
+    of: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Part:
-    """A figure made of several items: a step, a stream within a step, or a declared construct."""
+    """A figure made of several items: a step, a stream of it, a row of a lens, or a declared construct."""
 
     kind: str
     id: str
@@ -55,6 +63,7 @@ class Instrument:
     language: str = "en"
     items: Mapping[str, DeclaredItem] = field(default_factory=dict)
     constructs: Mapping[str, DeclaredConstruct] = field(default_factory=dict)
+    drivers: Mapping[str, DeclaredDrivers] = field(default_factory=dict)
 
     @cached_property
     def scales(self) -> dict[str, ItemScale]:
@@ -82,8 +91,35 @@ class Instrument:
                             "stream", f"{step.id}.{stream.id}", f"{say(step.name)}: {say(stream.name)}", items
                         )
                     )
+        for lens in self.framework.content.lenses:
+            found += [
+                Part("lens", f"{lens.id}.{row.id}", say(row.name), tuple(row.items))
+                for row in lens.rows
+                if row.items
+            ]
         found += [Part("construct", one.id, one.name, one.items) for one in self.constructs.values()]
         return tuple(found)
+
+    def part(self, id_: str) -> Part:
+        """Return a part by its id.
+
+        Raises
+        ------
+        NotFoundError
+            Naming the nearest part.
+        """
+        known = {part.id: part for part in self.parts}
+        if id_ not in known:
+            raise NotFoundError(f"no step, stream, lens row or construct {id_!r}{nearest(id_, known)}")
+        return known[id_]
+
+    def members(self, id_: str) -> tuple[str, ...]:
+        """Return the items behind an id: itself for an item or question, its items for a part."""
+        return (id_,) if id_ in self.scales else self.part(id_).items
+
+    def called(self, id_: str) -> str:
+        """Return the name of an item, a question or a part, in the engagement's language."""
+        return self.name(id_) if id_ in self.scales else self.part(id_).name
 
     def say(self, text: str | dict[str, str] | None) -> str:
         return self.framework.say(text, self.language)
@@ -132,13 +168,18 @@ class Instrument:
                     fix="Give the new one another id.",
                 )
             constructs[construct.id] = new
-        return Instrument(self.framework, self.language, items, constructs)
+        drivers = {
+            **self.drivers,
+            **{one.outcome: DeclaredDrivers(one.outcome, tuple(one.of)) for one in mapping.drivers},
+        }
+        return Instrument(self.framework, self.language, items, constructs, drivers)
 
     def to_plain(self) -> dict[str, list[dict[str, Any]]]:
         """Return the declared part as plain data, for the store and the extract."""
         return {
             "items": [asdict(one) for one in self.items.values()],
             "constructs": [{**asdict(one), "items": list(one.items)} for one in self.constructs.values()],
+            "drivers": [{"outcome": one.outcome, "of": list(one.of)} for one in self.drivers.values()],
         }
 
     @classmethod
@@ -148,10 +189,13 @@ class Instrument:
         """Rebuild an instrument from a framework and the declared parts of its batches, in order."""
         items: dict[str, DeclaredItem] = {}
         constructs: dict[str, DeclaredConstruct] = {}
+        drivers: dict[str, DeclaredDrivers] = {}
         for one in declared:
             items.update({item["id"]: DeclaredItem(**item) for item in one.get("items", [])})
             for construct in one.get("constructs", []):
                 constructs[construct["id"]] = DeclaredConstruct(
                     **{**construct, "items": tuple(construct["items"])}
                 )
-        return cls(framework, language, items, constructs)
+            for drive in one.get("drivers", []):
+                drivers[drive["outcome"]] = DeclaredDrivers(drive["outcome"], tuple(drive["of"]))
+        return cls(framework, language, items, constructs, drivers)

@@ -12,14 +12,14 @@ from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
-from cxlib import anonymity, scoring
+from cxlib import anonymity, estimates
 from cxlib.declarations import EngagementSpec, WaveSpec, parse_document, read_document, validate
 from cxlib.engagement import Engagement, library_version
 from cxlib.errors import SHOWN, ConflictError, DeclarationError, IngestError, NotFoundError, Problem, nearest
 from cxlib.extract import Extract, Facts, RoleFacts, WaveFacts, read_extract
-from cxlib.frames import DATE, RESPONDENT, WAVE
+from cxlib.frames import DATE, RESPONDENT, ROLE, WAVE
 from cxlib.framework import Framework, find_framework, load_framework, parse_framework
 from cxlib.framework.versions import Comparison, compare_frameworks
 from cxlib.ingest import Imported, convert
@@ -28,6 +28,9 @@ from cxlib.mapping import MappingSpec
 from cxlib.settings import Settings, read_settings
 from cxlib.store import BatchRecord, Store
 from cxlib.tally import Tally, read_batches, tally_batches
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 @dataclass(frozen=True)
@@ -111,16 +114,24 @@ class LiveEngagement(Engagement):
         Where an earlier wave was assessed with another version, only what it asked in the same words is
         counted: an answer to another question is no part of a trend.
         """
+        return self._count((WAVE, *self.spec.dims), self.spec.cuts if moments else None)
+
+    def _tally_in_shards(self) -> Tally:
+        """Count once more, by role and by shard of respondents: what the drivers' intervals need."""
+        return self._count((WAVE, ROLE, estimates.SHARD), [(ROLE, estimates.SHARD)])
+
+    def _count(self, dims: tuple[str, ...], cuts: Sequence[tuple[str, ...]] | None) -> Tally:
         framework, instrument = self.framework, self.instrument
-        dims = (WAVE, *self.spec.dims)
-        cuts = self.spec.cuts if moments else None
         total = tally_batches([], [], dims, framework=framework.stamp, cuts=cuts, constants={WAVE: ""})
         for batch in self._batches():
             path = self.store.batch_path(batch)
             asked = self._comparable(batch, framework, instrument)
             items = [instrument.scales[name] for name in _item_columns(path, self.spec.dims) if name in asked]
+            kept = [dim for dim in dims if dim in self.spec.dims]
+            names = [*kept, *(scale.item for scale in items)]
+            rows = read_batches(path, names)
             one = tally_batches(
-                read_batches(path, [*self.spec.dims, *(scale.item for scale in items)]),
+                estimates.in_shards(rows) if estimates.SHARD in dims else rows,
                 items,
                 dims,
                 framework=framework.stamp,
@@ -286,7 +297,6 @@ class LiveEngagement(Engagement):
         tally = self.tally()
         release = anonymity.release(tally, self.spec.cuts, self.spec.anonymity.scores)
         instrument = self.instrument
-        estimates = scoring.estimate_parts(tally, release, instrument)
         roles = {role.id: role for role in self.framework.roles}
         facts = Facts(
             engagement=self._slug,
@@ -316,7 +326,30 @@ class LiveEngagement(Engagement):
             notes=tuple(dict.fromkeys(_note(one) for one in self._batches() if _note(one))),
             library=library_version(),
         )
-        return Extract(facts, self.framework.document.text, release, estimates)
+        return Extract(
+            facts,
+            self.framework.document.text,
+            release,
+            estimates=self._estimates(tally, release, instrument),
+            reliability=estimates.estimate_reliability(tally, release, instrument),
+            drivers=estimates.estimate_drivers(self._tally_in_shards(), release, instrument),
+        )
+
+    def _estimates(self, tally: Tally, release: anonymity.Release, instrument: Instrument) -> pd.DataFrame:
+        import pandas as pd
+
+        waves = [one.id for one in self._waves()]
+        comparable = {
+            wave: {step.id: self.comparison(wave).trended_step(step.id) for step in self.framework.steps}
+            for wave in waves
+        }
+        return pd.concat(
+            [
+                estimates.estimate_parts(tally, release, instrument),
+                estimates.estimate_changes(tally, release, instrument, waves, comparable),
+            ],
+            ignore_index=True,
+        )
 
     def _wave_facts(self, wave: WaveSpec) -> WaveFacts:
         compared = self.comparison(wave.id)

@@ -75,6 +75,13 @@ class ConstructSpec(Model):
     items: Annotated[list[Id], Field(min_length=1)]
 
 
+class DriversSpec(Model):
+    """What may drive what: an item or construct, and the items or constructs whose shares are asked for."""
+
+    outcome: Id
+    of: Annotated[list[Id], Field(min_length=2)]
+
+
 class MappingSpec(Model):
     """What each column of a survey export means.
 
@@ -93,6 +100,7 @@ class MappingSpec(Model):
     scales: dict[Dimension, ScaleSpec] = {}
     items: Annotated[list[ItemMapping], Field(min_length=1)]
     constructs: list[ConstructSpec] = []
+    drivers: list[DriversSpec] = []
     note: str = ""
 
     @model_validator(mode="after")
@@ -115,6 +123,19 @@ class MappingSpec(Model):
             for i, one in enumerate(construct.items):
                 if one not in items:
                     raise at(f"unknown item {one}{nearest(one, items)}", "constructs", c, "items", i)
+        made_of = {one: {one} for one in items} | {one.id: set(one.items) for one in self.constructs}
+        for d, drive in enumerate(self.drivers):
+            if drive.outcome not in made_of:
+                raise at(
+                    f"unknown item or construct {drive.outcome}{nearest(drive.outcome, made_of)}",
+                    "drivers", d, "outcome",
+                )  # fmt: skip
+            for i, one in enumerate(drive.of):
+                if one not in made_of:
+                    raise at(f"unknown item or construct {one}{nearest(one, made_of)}", "drivers", d, "of", i)
+                used = made_of[drive.outcome].union(*(made_of[other] for other in drive.of[:i]))
+                if both := sorted(made_of[one] & used):
+                    raise at(f"{one} shares {both[0]} with what stands before it", "drivers", d, "of", i)
         return self
 
     def declared_scale(self, item: ItemMapping) -> ItemScale | None:

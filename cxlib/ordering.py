@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from cxlib.errors import ContractError
-from cxlib.frames import SCORES, check
+from cxlib.frames import SCORES, SENSITIVITY, check
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 GATE = 3.0
 SLACK = 0.5
 DRAWS = 2000
+# Gate and slack are conventions, so a reader sees what others would give.
+GATES = (2.5, 3.0, 3.5)
+SLACKS = (0.0, 0.5, 1.0)
 
 
 @dataclass(frozen=True)
@@ -178,6 +181,34 @@ def sequence(
         raw=float(m.mean()),
         effective=float(read.effective[0].mean()),
     )
+
+
+def sensitivity(
+    scores: pd.DataFrame | Mapping[str, float],
+    framework: Framework | Mapping[str, frozenset[str]],
+    *,
+    gates: tuple[float, ...] = GATES,
+    slacks: tuple[float, ...] = SLACKS,
+) -> pd.DataFrame:
+    """Read the sequence at several gates and slacks, to see what hangs on the convention.
+
+    Returns
+    -------
+    SENSITIVITY frame, a row a setting; empty where a step has no level.
+
+    Source: this project's method, section 4.
+    """
+    import pandas as pd
+
+    found = [sequence(scores, framework, gate=gate, slack=slack) for gate in gates for slack in slacks]
+    rows = [
+        (one.gate, one.slack, one.position, "+".join(one.start_here), one.excess_share)
+        for one in found
+        if one.is_assessed
+    ]
+    out = pd.DataFrame(rows, columns=SENSITIVITY.names())
+    kinds = {"gate": "float64", "slack": "float64", "position": "int64", "start_here": "str"}
+    return check(out.astype({**kinds, "excess_share": "float64"}), SENSITIVITY)
 
 
 @dataclass(frozen=True)

@@ -1,127 +1,43 @@
-"""Scores from what passed the door: items, steps, streams and constructs, each with n and interval.
+"""Scores from what passed the door: items, steps, streams, lens rows and constructs, with n and interval.
 
-What needs the respondents' moments is estimated before the door and passes it as an estimate; the rest
-is computed from the published counts. :mod:`cxlib.composition` says who counts in which group.
+What needs the respondents' moments is estimated before the door (:mod:`cxlib.estimates`) and passes it as
+an estimate; the rest is computed from the published counts. :mod:`cxlib.composition` says who counts in
+which group.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from cxlib import frames, stats
-from cxlib.composition import Composition, Group, Key, Released, gate, groups_of, key_columns
-from cxlib.errors import AnonymityError, ContractError
+from cxlib import stats
+from cxlib.composition import Composition, Group, Released, gate
+from cxlib.errors import AnonymityError
 from cxlib.frames import (
     DISTRIBUTION,
-    ESTIMATES,
     METRICS,
+    NOT_STATED,
     ROLE,
     SCORES,
+    UNITS,
     UNSCORED,
-    WAVE,
     ItemScale,
     check,
     cut_name,
 )
+from cxlib.framework.content import Question
 from cxlib.instrument import Instrument
-from cxlib.tally import Tally
+from cxlib.stats import Estimate
+from cxlib.units import shrink
 
 if TYPE_CHECKING:
     import pandas as pd
 
 Ints = NDArray[np.int64]
-
-
-# ── Before the door: what needs moments ─────────────────────────────────────────────────────────
-
-
-def estimate_parts(tally: Tally, released: Released, instrument: Instrument) -> pd.DataFrame:
-    """Estimate the mean level of every step, stream and construct in every visible group.
-
-    Needs the tally's moments, which never leave the house: only the estimates do. A part is made of
-    the items that are visible in the group; `items` of `items_total` says how many. Mean and standard
-    error are published for a total and for its visible children, so an audit of linear figures has to
-    count Σx and Σx² of each among them.
-
-    Returns
-    -------
-    ESTIMATES frame, levels 1–5, in the order of the groups and of the instrument.
-
-    Raises
-    ------
-    ContractError
-        If the tally has no moments for a cut of the release.
-    """
-    import pandas as pd
-
-    dims = released.dims
-    visible = _visible_items(released)
-    rows: list[tuple[Any, ...]] = []
-    index = {scale.item: place for place, scale in enumerate(tally.items)}
-    for group in groups_of(released, hidden=False):
-        cut = frames.cut_dims(group.cut)
-        held = _held_moments(tally, cut)
-        at = held.where[(group.wave, *(group.value[dim] for dim in cut))]
-        answered = np.diag(held.n[at])
-        for part in instrument.parts:
-            items = [
-                item for item in part.items if item in visible.get(group.key, ()) and answered[index[item]]
-            ]
-            if not items:
-                continue
-            places = [index[item] for item in items]
-            block = np.ix_(places, places)
-            views = [_view(instrument.scales[item]) for item in items]
-            mean, variance, df = stats.mean_of_items(
-                held.n[at][block],
-                held.s[at][block],
-                held.q[at][block],
-                shift=np.array([shift for shift, _ in views]),
-                scale=np.array([scale for _, scale in views]),
-            )
-            n = int(answered[places].min())
-            rows.append(
-                (
-                    *group.key,
-                    part.kind,
-                    part.id,
-                    n,
-                    len(items),
-                    len(part.items),
-                    mean,
-                    math.sqrt(variance),
-                    df,
-                )
-            )
-    names = ESTIMATES.names(dims)
-    out = pd.DataFrame(rows, columns=names)
-    whole = dict.fromkeys(("n", "items", "items_total"), "int64")
-    number = dict.fromkeys(("mean", "se", "df"), "float64")
-    return out.astype({**dict.fromkeys([*key_columns(dims), "kind", "id"], "str"), **whole, **number})
-
-
-@dataclass(frozen=True)
-class _Held:
-    n: Ints
-    s: Ints
-    q: Ints
-    where: Mapping[Key, int]
-
-
-def _held_moments(tally: Tally, cut: Sequence[str]) -> _Held:
-    if tally.moments is None:
-        raise ContractError("the tally has no moments", fix="Tally with `cuts` to get them.")
-    found = tally.moments.cut(cut)
-    order = [found.dims.index(dim) for dim in (WAVE, *cut)]
-    return _Held(
-        found.n, found.s, found.q, {tuple(key[i] for i in order): at for at, key in enumerate(found.keys)}
-    )
 
 
 # ── After the door ──────────────────────────────────────────────────────────────────────────────
@@ -141,7 +57,7 @@ def scores(
     Parameters
     ----------
     released, estimates
-        What passed the door, and the ESTIMATES frame of :func:`estimate_parts`.
+        What passed the door, and the ESTIMATES frame of :func:`cxlib.estimates.estimate_parts`.
     weights
         Role id → weight; roles of weight 0 are shown beside the whole, not in it.
     by
@@ -206,13 +122,19 @@ def distribution(
 def metrics(
     released: Released, instrument: Instrument, *, wave: str, by: str | Sequence[str] = (ROLE,)
 ) -> pd.DataFrame:
-    """Compute the Net Promoter Score of every NPS question, per group of one cut that was asked it.
+    """Compute the metrics of every rated question beside the steps, per group of one cut that was asked it.
+
+    Net promoter score of 0–10 recommendations; top box of satisfaction; mean and easy share of effort, in
+    the direction stored with the question; exceeded, met and missed of expectation, and their net; the
+    share of yes; of any other rating its top box and its mean. Several figures of a question are several
+    rows, told apart by `figure`.
 
     Returns
     -------
-    METRICS frame; `value` in points, −100…100.
+    METRICS frame; `value` as `counted_in` says: points −100…100, % 0…100, or the question's own scale.
 
-    Source: see :func:`cxlib.stats.net_promoter`.
+    Sources: :func:`cxlib.stats.net_promoter`, :func:`~cxlib.stats.top_box`,
+    :func:`~cxlib.stats.customer_effort`, :func:`~cxlib.stats.expectation`.
     """
     import pandas as pd
 
@@ -221,42 +143,127 @@ def metrics(
     rows: list[tuple[Any, ...]] = []
     for question in instrument.framework.questions.values():
         scale = instrument.framework.scales.get(question.id)
-        if question.kind not in {"nps", "enps"} or scale is None or (scale.low, scale.high) != (0, 10):
+        if scale is None:
             continue
-        name = instrument.name(question.id)
+        head = (question.id, question.kind, instrument.name(question.id))
         for group in composition.groups(cut):
             counts = composition.own(group, question.id)
-            if counts is None:
-                if (group.is_hidden and _may_ask(question.roles, group)) or (
-                    group.key,
-                    question.id,
-                ) in composition.withheld:
-                    rows.append(
-                        (question.id, question.kind, name, *group.key, True, None, *[math.nan] * 3, "points")
-                    )
-                continue
-            scored = counts[len(UNSCORED) :]
-            found = stats.net_promoter(int(scored[9:].sum()), int(scored[7:9].sum()), int(scored[:7].sum()))
-            if found.n:
-                points = found.view(100, 0)
-                rows.append(
-                    (
-                        question.id,
-                        question.kind,
-                        name,
-                        *group.key,
-                        False,
-                        found.n,
-                        points.value,
-                        points.low,
-                        points.high,
-                        "points",
-                    )
-                )
+            scored = np.zeros(len(scale.levels), np.int64) if counts is None else counts[len(UNSCORED) :]
+            figures = _figures(question, scale, scored)
+            if counts is not None:
+                rows += [
+                    (*head, name, *group.key, False, found.n, found.value, found.low, found.high, unit)
+                    for name, found, unit in figures
+                    if found.n
+                ]
+            elif (group.is_hidden and _may_ask(question.roles, group)) or (
+                group.key,
+                question.id,
+            ) in composition.withheld:
+                rows += [
+                    (*head, name, *group.key, True, None, *[math.nan] * 3, unit) for name, _, unit in figures
+                ]
     out = pd.DataFrame(rows, columns=METRICS.names(released.dims))
     return out.astype(
         {"n": "Int64", "is_hidden": "bool", **dict.fromkeys(("value", "low", "high"), "float64")}
     )
+
+
+NET_PROMOTER_SCORE, TOP_BOX, MEAN = "net promoter score", "top box", "mean"
+POINTS, PERCENT = "points", "%"
+
+
+def _figures(question: Question, scale: ItemScale, counts: Ints) -> list[tuple[str, Estimate, str]]:
+    """Compute what a question's kind calls for: name of the figure, estimate, unit."""
+    own = f"on {scale.low}–{scale.high}"
+    if question.kind in {"nps", "enps"} and (scale.low, scale.high) == (0, 10):
+        groups = (int(counts[part].sum()) for part in (slice(9, None), slice(7, 9), slice(0, 7)))
+        return [(NET_PROMOTER_SCORE, stats.net_promoter(*groups).view(100, 0), POINTS)]
+    if (scale.low, scale.high) == (0, 1):
+        return [("yes", stats.share(int(counts[1]), int(counts.sum())).view(100, 0), PERCENT)]
+    if question.kind == "ces":
+        mean, easy = stats.customer_effort(counts, scale.levels, toward=question.toward)
+        return [(MEAN, mean, own), ("easy", easy.view(100, 0), PERCENT)]
+    if question.kind == "expectation":
+        met = stats.expectation(counts)
+        return [
+            ("exceeded", met.exceeded.view(100, 0), PERCENT),
+            ("met", met.met.view(100, 0), PERCENT),
+            ("missed", met.missed.view(100, 0), PERCENT),
+            ("net", met.net.view(100, 0), POINTS),
+        ]
+    top = (TOP_BOX, stats.top_box(counts).view(100, 0), PERCENT)
+    return [top] if question.kind == "csat" else [top, (MEAN, stats.mean_level(counts, scale.levels), own)]
+
+
+def units(
+    released: Released,
+    estimates: pd.DataFrame,
+    instrument: Instrument,
+    *,
+    wave: str,
+    step: str,
+    by: str | Sequence[str],
+) -> pd.DataFrame:
+    """Rank the units of a cut on one step, each drawn towards the mean of all by how little it says.
+
+    Parameters
+    ----------
+    by
+        A cut of the plan with one segment, with or without role; without it, a unit's people are pooled.
+
+    Returns
+    -------
+    UNITS frame, role by role, the highest shrunken level first. Hidden units are left out, and so are the
+    people who did not say where they belong. A role with fewer than three units has no rows.
+
+    Source: see :func:`cxlib.units.shrink`.
+    """
+    import pandas as pd
+
+    cut = _cut(released, by)
+    (segment,) = [dim for dim in cut if dim != ROLE] or ("",)
+    if not segment:
+        raise AnonymityError("units are ranked within a segment", fix="Name one, for example by='hotel'.")
+    id_ = instrument.step(step).id
+    composition = Composition(released, estimates, instrument, {}, wave)
+    found: dict[str, list[tuple[Group, tuple[float, ...]]]] = {}
+    for group in composition.groups(cut):
+        one = composition.estimates.get((group.key, "step", id_))
+        if (
+            one is not None
+            and not group.is_hidden
+            and group.value[segment] != NOT_STATED
+            and one[4] == one[4]
+        ):
+            found.setdefault(group.value.get(ROLE, ""), []).append((group, one))
+    rows: list[tuple[Any, ...]] = []
+    for members in found.values():
+        if len(members) < 3:
+            continue
+        n = np.array([one[0] for _, one in members])
+        mean, se = (np.array([one[at] for _, one in members]) for at in (3, 4))
+        shrunken = shrink(n, mean, n * se**2)
+        rows += sorted(
+            (
+                (id_, *group.key, int(size), *(_on_levels(name, getattr(one, name)) for name in SHRUNKEN))
+                for (group, _), size, one in zip(members, n, shrunken, strict=True)
+            ),
+            key=lambda row: -row[-len(SHRUNKEN)],
+        )
+    out = pd.DataFrame(rows, columns=UNITS.names(released.dims))
+    whole, number = (
+        dict.fromkeys(("n", "rank", "raw_rank"), "int64"),
+        ("value", "low", "high", "raw", "weight"),
+    )
+    return check(out.astype({**whole, **dict.fromkeys(number, "float64")}), UNITS, released.dims)
+
+
+def _on_levels(name: str, value: float) -> float:
+    return min(max(value, 1.0), 5.0) if name in {"value", "low", "high"} else value
+
+
+SHRUNKEN = ("value", "low", "high", "rank", "raw", "raw_rank", "weight")
 
 
 def gated_level(means: Sequence[float]) -> int:
@@ -265,12 +272,6 @@ def gated_level(means: Sequence[float]) -> int:
     Source: this project's method, section 2.
     """
     return int(gate(np.asarray(means, dtype=float)[None, :])[0])
-
-
-def _view(scale: ItemScale) -> tuple[float, float]:
-    """Return shift and scale of the affine view of a scale on 1–5."""
-    per = 4 / (scale.high - scale.low)
-    return 1 - scale.low * per, per
 
 
 def _may_ask(roles: Sequence[str], group: Group) -> bool:
@@ -287,11 +288,3 @@ def _cut(released: Released, by: str | Sequence[str]) -> tuple[str, ...]:
         f"the release plan does not publish {cut_name(wanted)!r}; expected one of: {known}",
         fix="The plan is fixed when the engagement is created: choose one of its cuts.",
     )
-
-
-def _visible_items(released: Released) -> dict[Key, set[str]]:
-    keys = key_columns(released.dims)
-    found: dict[Key, set[str]] = {}
-    for row in released.counts[[*keys, "item"]].drop_duplicates().itertuples(index=False, name=None):
-        found.setdefault(row[:-1], set()).add(row[-1])
-    return found

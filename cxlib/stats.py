@@ -155,6 +155,81 @@ def net_promoter_se(promoters: int, passives: int, detractors: int) -> float:
     return math.sqrt((p + q - (p - q) ** 2) / n)
 
 
+@dataclass(frozen=True)
+class Expectation:
+    """Experience against expectation: shares that exceeded, met and missed it, and exceeded less missed."""
+
+    exceeded: Estimate
+    met: Estimate
+    missed: Estimate
+    net: Estimate
+
+
+def expectation(counts: Sequence[int] | Ints) -> Expectation:
+    """Estimate how experience stood against expectation, from a scale whose middle is "as expected".
+
+    Shares carry Wilson's interval, their net the adjusted Wald interval of the Net Promoter Score.
+
+    Raises
+    ------
+    ContractError
+        If the scale has no middle.
+    """
+    count = _counts(counts)
+    if len(count) % 2 == 0:
+        raise ContractError(f"a scale of {len(count)} places has no middle for “as expected”")
+    middle, n = len(count) // 2, int(count.sum())
+    missed, met, exceeded = int(count[:middle].sum()), int(count[middle]), int(count[middle + 1 :].sum())
+    return Expectation(
+        share(exceeded, n), share(met, n), share(missed, n), net_promoter(exceeded, met, missed)
+    )
+
+
+def customer_effort(
+    counts: Sequence[int] | Ints, values: Sequence[float], *, toward: str = "high"
+) -> tuple[Estimate, Estimate]:
+    """Estimate the Customer Effort Score: mean on its own scale, and the share who found it easy.
+
+    Parameters
+    ----------
+    toward
+        The end of the scale that is easy: "high" for the statement that it was made easy (version 2.0, easy
+        is 5–7 of 7), "low" for the question how much effort it took (version 1.0, easy is 1–3 of 7).
+
+    Raises
+    ------
+    ContractError
+        If `toward` is another word: a score read in the wrong direction would be no score.
+
+    Sources: Dixon, Freeman & Toman 2010, Harvard Business Review 88(7); CEB 2013 for version 2.0.
+    """
+    count = _counts(counts)
+    if toward not in {"high", "low"}:
+        raise ContractError(f"the easy end is {toward!r}; expected 'high' or 'low'")
+    places = len(count) // 2
+    easy = count[-places:] if toward == "high" else count[:places]
+    return mean_level(count, values), share(int(easy.sum()), int(count.sum()))
+
+
+def median(counts: Sequence[int] | Ints, values: Sequence[float]) -> Estimate:
+    """Estimate the median from counts of `values`, lowest first, with the interval of its order statistics.
+
+    Both ends are answers that were given, or the ends of the scale where too few answered; on a scale of a
+    few places the interval covers more than it promises.
+
+    Source: Conover 1999, Practical Nonparametric Statistics, 3rd edition, section 3.2.
+    """
+    count, value = _counts(counts), np.asarray(values, dtype=float)
+    n = int(count.sum())
+    if n == 0:
+        return NOTHING
+    given = np.repeat(value, count)
+    lower = int(distributions.binom.ppf((1 - CONFIDENCE) / 2, n, 0.5))
+    if lower == 0:
+        return Estimate(float(np.median(given)), float(value.min()), float(value.max()), n)
+    return Estimate(float(np.median(given)), float(given[lower - 1]), float(given[n - lower]), n)
+
+
 # ── Agreement ───────────────────────────────────────────────────────────────────────────────────
 
 

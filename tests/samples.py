@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from cxlib import anonymity, scoring
+from cxlib import anonymity, estimates, scoring
 from cxlib.anonymity import Release
 from cxlib.declarations import EngagementSpec
 from cxlib.framework import Framework, load_framework
@@ -112,7 +112,7 @@ def sample(
     instrument = instrument or Instrument(bakery())
     tally = tallied(rows, instrument=instrument, cuts=cuts)
     release = anonymity.release(tally, cuts, k)
-    return Sample(tally, release, scoring.estimate_parts(tally, release, instrument), instrument)
+    return Sample(tally, release, estimates.estimate_parts(tally, release, instrument), instrument)
 
 
 # ── An engagement in a store ────────────────────────────────────────────────────────────────────

@@ -13,9 +13,8 @@ import pytest
 from typer.main import get_command
 
 from cxlib.cli import app
-from cxlib.live import create_engagement, open_live
+from cxlib.run.demo import build_demo
 from cxlib.settings import read_settings
-from cxlib.store import Store
 
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -50,12 +49,7 @@ def shell_lines() -> list[str]:
 
 def test_the_readme_s_python_runs_on_the_example(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     settings = read_settings({"CX_HOME": str(tmp_path)})
-    folder = settings.examples / "demo"
-    with Store.open(settings) as store:
-        create_engagement(store, folder / "engagement.yaml", frameworks=settings.frameworks)
-    with open_live("harbour", settings=settings) as eng:
-        for name in ("staff", "guests"):
-            eng.import_file(folder / f"{name}.csv", folder / f"{name}.yaml")
+    build_demo(settings)
     monkeypatch.setenv("CX_HOME", str(tmp_path))
     names: dict[str, object] = {}
     for block in blocks("python"):

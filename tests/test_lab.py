@@ -122,7 +122,7 @@ def test_every_chart_is_drawn_and_wears_the_reports_look(visit: Callable[..., An
     assert page.evaluate("window.cxPictures") == count
     every = "[...document.querySelectorAll('svg.marks')]"
     sizes = page.evaluate(f"{every}.map((one) => [+one.getAttribute('width'), one.textContent])")
-    assert {round(width) for width, _ in sizes} == {charts.WIDTH}
+    assert {round(width) for width, _ in sizes} == {charts.drawing.WIDTH}
     for figure, (_, words) in zip(figures()[:3], sizes, strict=False):
         assert figure.title.split(":")[0] in words
         assert figure.subtitle[:30] in words

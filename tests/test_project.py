@@ -360,7 +360,7 @@ def test_the_wheel_carries_the_files_of_the_clone_and_no_others(unpacked: Path, 
 
 @pytest.mark.parametrize("shared", [
     "notebooks/0_overview.ipynb", "data/framework/schema.json", "data/mappings/mobi.yaml",
-    "data/examples/demo/engagement.yaml", "reports/template/page.html.j2",
+    "data/examples/harbour/truths.yaml", "reports/template/page.html.j2",
 ])  # fmt: skip
 def test_the_wheel_carries_what_a_report_needs(unpacked: Path, shared: str) -> None:
     assert (unpacked / "cxlib" / "_share" / shared).is_file()

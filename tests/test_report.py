@@ -161,7 +161,8 @@ def test_a_run_holds_extract_notebooks_results_page_and_manifest(demo: Made) -> 
         "report.html", "results.json", "manifest.json",
         "notebooks/0_overview.ipynb", "notebooks/1_leadership.ipynb",
         "extract/extract.json", "extract/framework.yaml", "extract/groups.parquet", "extract/counts.parquet",
-        "extract/withheld.parquet", "extract/estimates.parquet",
+        "extract/withheld.parquet", "extract/estimates.parquet", "extract/reliability.parquet",
+        "extract/drivers.parquet",
     }  # fmt: skip
 
 
@@ -180,7 +181,7 @@ def test_the_manifest_names_every_file_with_its_true_digest(demo: Made) -> None:
     assert manifest["run"] == demo.folder.name
     assert set(manifest["seconds"]) == {"0_overview", "1_leadership"}
     assert all(seconds > 0 for seconds in manifest["seconds"].values())
-    assert (manifest["engagement"], manifest["wave"]) == ("harbour", "2026-autumn")
+    assert (manifest["engagement"], manifest["wave"]) == ("harbour", "2026-spring")
 
 
 def test_results_can_be_rebuilt_from_the_extract_to_the_bit(demo: Made) -> None:
@@ -190,7 +191,14 @@ def test_results_can_be_rebuilt_from_the_extract_to_the_bit(demo: Made) -> None:
 
 def test_results_hold_every_published_cut_and_no_figure_of_a_hidden_group(demo: Made) -> None:
     found = json.loads((demo.folder / "results.json").read_text())
-    assert list(found["scores"]) == ["everyone", "role", "hotel", "role×hotel"]
+    assert list(found["scores"]) == [
+        "everyone",
+        "role",
+        "hotel",
+        "department",
+        "role×hotel",
+        "role×department",
+    ]
     rows = [row for cut in found["scores"].values() for row in cut]
     assert any(row["is_hidden"] for row in rows)
     for row in rows:
@@ -207,7 +215,7 @@ def test_every_notebook_was_executed_and_says_nothing_of_this_machine(demo: Made
     words = {str(ROOT), str(demo.home), str(Path.home()), sys.prefix, socket.gethostname(), "/tmp/"}
     for notebook in demo.notebooks():
         assert notebook.metadata.papermill.parameters == {
-            "engagement": "harbour", "wave": "2026-autumn", "extract": "extract",
+            "engagement": "harbour", "wave": "2026-spring", "extract": "extract",
         }  # fmt: skip
         assert any(cell.get("outputs") for cell in notebook.cells)
         text = nbformat.writes(notebook)

@@ -1,34 +1,69 @@
-"""The made-up example: an engagement, two survey files, a report."""
+"""The made-up example: an engagement, three waves of survey files drawn from planted truths, a report."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
+from cxlib.declarations import EngagementSpec, read_document, validate
+from cxlib.errors import ConflictError
 from cxlib.live import create_engagement, open_live
+from cxlib.mapping import read_mapping
+from cxlib.run.example import write_example
 from cxlib.run.reports import Run, make_report
+from cxlib.run.truths import read_truths
 from cxlib.settings import Settings
 from cxlib.store import Store
 
 SLUG = "harbour"
-FILES = ("staff", "guests")
 
 
 def make_demo(settings: Settings, *, say: Callable[[str], None] = lambda line: None) -> Run:
-    """Build the example where it is not there yet, and make its report; running it again is harmless.
+    """Build the example where it is not there yet, and make the report of its last wave.
+
+    Raises
+    ------
+    CxError
+        As its parts do.
+    """
+    build_demo(settings, say=say)
+    with open_live(SLUG, settings=settings) as eng:
+        return make_report(eng, settings, say=say)
+
+
+def build_demo(settings: Settings, *, say: Callable[[str], None] = lambda line: None) -> None:
+    """Create the example and import its waves, where they are not there yet; running it again is harmless.
+
+    The answers are drawn anew each time, to the same bytes; so an import that is there is found again.
 
     Raises
     ------
     CxError
         As its parts do: the example goes through the same doors as a client's files.
     """
-    folder = settings.examples / "demo"
+    folder = settings.examples / SLUG
+    truths = read_truths(folder / "truths.yaml")
     with Store.open(settings) as store:
         if SLUG not in {one.slug for one in store.engagements()}:
             spec = create_engagement(store, folder / "engagement.yaml", frameworks=settings.frameworks)
             say(f"created {spec.engagement}: {spec.name}")
+        _check_same(store, validate(EngagementSpec, read_document(folder / "engagement.yaml")))
     with open_live(SLUG, settings=settings) as eng:
-        for name in FILES:
-            done = eng.import_file(folder / f"{name}.csv", folder / f"{name}.yaml")
-            rows = done.batch.rows if done.batch else 0
-            say(f"{done.state}: {name}.csv, {rows} responses")
-        return make_report(eng, settings, say=say)
+        mappings = {name: read_mapping(folder / f"{name}.yaml") for name in truths.exports}
+        files = write_example(truths, eng.framework, mappings, settings.local / "examples" / SLUG)
+        for wave, exports in files.items():
+            for form, path in exports.items():
+                done = eng.import_file(path, folder / f"{form}.yaml", wave=wave)
+                rows = done.batch.rows if done.batch else 0
+                say(f"{done.state}: {path.name}, {rows:,} responses")
+
+
+def _check_same(store: Store, wanted: EngagementSpec) -> None:
+    """Refuse to mix the example with another engagement of its name, such as an earlier version's."""
+    there = store.engagement(SLUG).spec
+    waves = [one.id for one in store.waves(SLUG)]
+    if there.cuts != wanted.cuts or waves != [one.id for one in wanted.waves]:
+        raise ConflictError(
+            f"the store holds another {SLUG}: waves {', '.join(waves)}; the example has "
+            f"{', '.join(one.id for one in wanted.waves)}",
+            fix="Build the example in a store of its own: CX_HOME=FOLDER cx demo.",
+        )

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from cxlib.frames import cut_name
-from cxlib.ordering import sequence
+from cxlib.ordering import sensitivity, sequence
 
 if TYPE_CHECKING:
     from cxlib.engagement import Engagement
 
-SCHEMA = 1
+SCHEMA = 2
 
 
 def results(eng: Engagement) -> dict[str, Any]:
@@ -37,6 +37,11 @@ def results(eng: Engagement) -> dict[str, Any]:
         "distribution": {
             cut_name(cut) or "everyone": records(eng.distribution(by=cut)) for cut in eng.facts.cuts
         },
+        "sensitivity": records(sensitivity(scores, eng.framework)),
+        "findings": [asdict(one) for one in eng.comparisons()],
+        "recommendations": [asdict(one) for one in eng.recommendations()],
+        "reliability": records(eng.reliability()),
+        "drivers": records(eng.drivers()),
         "targets": eng.targets,
         "scales": eng.other_scales,
     }

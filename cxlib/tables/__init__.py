@@ -7,41 +7,59 @@ content policy refuses.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pandas as pd
-from markupsafe import Markup, escape
+from markupsafe import Markup
 
 from cxlib.errors import ContractError
-from cxlib.frames import METRICS, PARTICIPATION, ROLE, SCORES, check
+from cxlib.frames import METRICS, PARTICIPATION, SCORES, SENSITIVITY, check
+from cxlib.planning import STATES, Recommendation
+from cxlib.tables.evidence import drivers, families, findings, reliability, units
+from cxlib.tables.html import (
+    HIDDEN,
+    Column,
+    Html,
+    aim,
+    bullets,
+    figures,
+    groups,
+    interval,
+    minus,
+    missing,
+    note,
+    number,
+    role_names,
+    table_of,
+)
 
 if TYPE_CHECKING:
     from cxlib.instrument import Instrument
     from cxlib.ordering import Sequence as Order
 
-HIDDEN = "hidden"
-
-
-@dataclass(frozen=True)
-class Html:
-    """A piece of a page, escaped where it was built. Shows itself in a notebook; prints as plain text."""
-
-    markup: Markup
-    text: str
-
-    def _repr_html_(self) -> str:
-        return str(self.markup)
-
-    def __repr__(self) -> str:
-        return self.text
-
-
-@dataclass(frozen=True)
-class _Column:
-    heading: str
-    cells: Sequence[str]
-    is_number: bool = False
+__all__ = [
+    "Html",
+    "bullets",
+    "described_levels",
+    "drivers",
+    "families",
+    "figures",
+    "findings",
+    "goals",
+    "metrics",
+    "missing",
+    "next_moves",
+    "note",
+    "participation",
+    "plain",
+    "recommendations",
+    "reliability",
+    "scorecard",
+    "sensitivity",
+    "standing",
+    "steps",
+    "units",
+]
 
 
 def scorecard(
@@ -61,21 +79,21 @@ def scorecard(
         return None
     aims = targets or {}
     columns = [
-        _Column("Step" if kind == "step" else "Item" if kind == "item" else "What", data["name"].tolist()),
-        *_groups(data, instrument),
-        _number("n", data["n"], "{:,.0f}", data),
-        _number("Mean", data["mean"], "{:.1f}", data),
-        _Column(
-            "95% interval", [_interval(row.low, row.high, row.is_hidden) for row in data.itertuples()], True
+        Column("Step" if kind == "step" else "Item" if kind == "item" else "What", data["name"].tolist()),
+        *groups(data, instrument),
+        number("n", data["n"], "{:,.0f}", data),
+        number("Mean", data["mean"], "{:.1f}", data),
+        Column(
+            "95% interval", [interval(row.low, row.high, row.is_hidden) for row in data.itertuples()], True
         ),
-        _number("Top two", data["top_box"] * 100, "{:.0f}%", data),
-        _number("Agreement", data["agreement"], "{:.2f}", data),
-        _number("Gated", data["gated_level"], "{:.0f}", data),
+        number("Top two", data["top_box"] * 100, "{:.0f}%", data),
+        number("Agreement", data["agreement"], "{:.2f}", data),
+        number("Gated", data["gated_level"], "{:.0f}", data),
     ]
     if aims:
-        columns.append(_Column("Target", [_aim(aims.get(one)) for one in data["id"]], True))
+        columns.append(Column("Target", [aim(aims.get(one)) for one in data["id"]], True))
     if (data["weighting"] == "by role").any():
-        names = _role_names(instrument)
+        names = role_names(instrument)
         parts = dict.fromkeys(role for found in data["parts"] for role in found.split("+") if role)
         roles = [names.get(role, role) for role in parts]
         if data.loc[~data["is_hidden"], "parts"].nunique() > 1:
@@ -84,35 +102,111 @@ def scorecard(
             note = f"Mean over the roles {', '.join(roles)}, each with its weight."
         else:
             note = f"Answers of {', '.join(roles)} alone: other roles were not asked, or cannot be shown."
-        return _table("Scores", columns, note=note)
-    return _table("Scores", columns)
+        return table_of("Scores", columns, note=note)
+    return table_of("Scores", columns)
 
 
 def participation(frame: pd.DataFrame) -> Html:
     """Show who was asked and who answered, n of N by role."""
     data = check(frame, PARTICIPATION)
-    columns = [_Column("Role", data["name"].tolist()), _number("Answered", data["n"], "{:,.0f}", data)]
+    columns = [Column("Role", data["name"].tolist()), number("Answered", data["n"], "{:,.0f}", data)]
     if data["population"].notna().any():
-        columns.append(_number("Of", data["population"], "{:,.0f}", data, hide=False))
-        columns.append(_number("Share", data["share"] * 100, "{:.0f}%", data))
-    return _table("Who answered", columns)
+        columns.append(number("Of", data["population"], "{:,.0f}", data, hide=False))
+        columns.append(number("Share", data["share"] * 100, "{:.0f}%", data))
+    return table_of("Who answered", columns)
 
 
 def metrics(frame: pd.DataFrame, instrument: Instrument) -> Html | None:
-    """Show metrics such as the Net Promoter Score with interval and n; nothing if none was asked."""
+    """Show the metrics of the questions beside the steps with interval and n; nothing if none was asked."""
     data = check(frame, METRICS)
     if data.empty:
         return None
-    return _table(
+    written = [
+        (
+            _in_unit(row.value, row.counted_in),
+            interval(row.low, row.high, row.is_hidden, _pattern(row.counted_in)),
+        )
+        for row in data.itertuples()
+    ]
+    return table_of(
         "Metrics",
         [
-            _Column("Question", data["name"].tolist()),
-            *_groups(data, instrument),
-            _number("n", data["n"], "{:,.0f}", data),
-            _number("Score", data["value"], "{:+.0f}", data),
-            _Column(
-                "95% interval",
-                [_interval(row.low, row.high, row.is_hidden, "{:+.0f}") for row in data.itertuples()],
+            Column("Question", data["name"].tolist()),
+            Column("Figure", data["figure"].tolist()),
+            *groups(data, instrument),
+            number("n", data["n"], "{:,.0f}", data),
+            Column(
+                "Value",
+                [HIDDEN if gone else one for (one, _), gone in zip(written, data["is_hidden"], strict=True)],
+                True,
+            ),
+            Column("95% interval", [one for _, one in written], True),
+        ],
+        note="Points run from −100 to 100; % is a share of those who answered; the rest is on its own scale.",
+    )
+
+
+def _pattern(unit: str) -> str:
+    return {"points": "{:+.0f}", "%": "{:.0f}%"}.get(unit, "{:.1f}")
+
+
+def _in_unit(value: float, unit: str) -> str:
+    beside = "" if unit in {"points", "%"} else f" {unit}"
+    return "" if pd.isna(value) else minus(_pattern(unit).format(value)) + beside
+
+
+def recommendations(found: Sequence[Recommendation], instrument: Instrument, *, limit: int = 8) -> Html:
+    """Show the next moves in their order, the first `limit` of each state, and what is deferred."""
+    if not found:
+        return missing("Nothing to recommend: no item stands below a target.")
+    shown = [one for state in STATES for one in [each for each in found if each.state == state][:limit]]
+    said = {"now": "Now", "after": "After another", "later": "Later"}
+    rows = [
+        (
+            said[one.state],
+            instrument.name(one.item),
+            f"{one.level:.1f} ({one.low:.1f} – {one.high:.1f})",
+            f"{one.target:.1f}" + ("*" if one.proposed else ""),
+            one.action,
+            one.who,
+            f"{one.move_days:g} of {one.effort_days:g}",
+            one.reason,
+        )
+        for one in shown
+    ]
+    names = ("When", "Item", "Level (95% interval)", "Target", "Next move", "Who", "Days", "Why here")
+    left = len(found) - len(shown)
+    more = f" {left} more are in the results file." if left else ""
+    star = " * A target proposed by the framework." if any(one.proposed for one in shown) else ""
+    return table_of(
+        "What to do first",
+        [
+            Column(name, [row[at] for row in rows], name in {"Target", "Days"})
+            for at, name in enumerate(names)
+        ],
+        note=f"Ranked by levels to go for a day of work; days: next move, of all moves.{star}{more}",
+        wide=True,
+    )
+
+
+def sensitivity(frame: pd.DataFrame, instrument: Instrument) -> Html | None:
+    """Show the position and the start at other gates and slacks; nothing where a step was not assessed."""
+    data = check(frame, SENSITIVITY)
+    if data.empty:
+        return None
+    starts = [
+        _step_names([one for one in found.split("+") if one], instrument) for found in data["start_here"]
+    ]
+    return table_of(
+        "How much hangs on the convention",
+        [
+            Column("Gate", [f"{one:.1f}" for one in data["gate"]], True),
+            Column("Slack", [f"{one:.1f}" for one in data["slack"]], True),
+            Column("Position", [str(one) for one in data["position"]], True),
+            Column("Start here", [one or "every step stands" for one in starts]),
+            Column(
+                "Out of sequence",
+                ["" if pd.isna(one) else f"{one:.0%}" for one in data["excess_share"]],
                 True,
             ),
         ],
@@ -145,9 +239,9 @@ def next_moves(scores: pd.DataFrame, instrument: Instrument, *, step: str, limit
     if not rows:
         return missing("No next move: the step was not assessed, or stands at its highest level.")
     names = ("Item", "Move", "First action", "Who", "Days", "What it should change")
-    return _table(
+    return table_of(
         "Next moves",
-        [_Column(name, [row[i] for row in rows[:limit]], name == "Days") for i, name in enumerate(names)],
+        [Column(name, [row[i] for row in rows[:limit]], name == "Days") for i, name in enumerate(names)],
         note="Weakest items first.",
     )
 
@@ -162,10 +256,10 @@ def described_levels(instrument: Instrument, *, step: str) -> Html:
         [instrument.say(level) for level in item.levels] + [""] * (size - len(item.levels)) for item in items
     ]
     columns = [
-        _Column("Item", [instrument.say(item.topic) for item in items]),
-        *(_Column(str(level + 1), [one[level] for one in said]) for level in range(size)),
+        Column("Item", [instrument.say(item.topic) for item in items]),
+        *(Column(str(level + 1), [one[level] for one in said]) for level in range(size)),
     ]
-    return _table("What good looks like", columns, wide=True)
+    return table_of("What good looks like", columns, wide=True)
 
 
 def standing(order: Order, instrument: Instrument) -> Html:
@@ -206,13 +300,13 @@ def goals(eng_targets: Mapping[str, float], scores: pd.DataFrame, *, step: str) 
     if data.empty:
         return missing("No target was set yet.")
     gaps = [eng_targets[row.id] - row.mean for row in data.itertuples()]
-    return _table(
+    return table_of(
         "What was decided",
         [
-            _Column("What", data["name"].tolist()),
-            _number("Now", data["mean"], "{:.1f}", data),
-            _Column("Target", [_aim(eng_targets[one]) for one in data["id"]], True),
-            _number("To go", pd.Series(gaps).clip(lower=0), "{:.1f}", data),
+            Column("What", data["name"].tolist()),
+            number("Now", data["mean"], "{:.1f}", data),
+            Column("Target", [aim(eng_targets[one]) for one in data["id"]], True),
+            number("To go", pd.Series(gaps).clip(lower=0), "{:.1f}", data),
         ],
     )
 
@@ -248,119 +342,14 @@ def steps(order: Order, instrument: Instrument) -> Html:
     return Html(Markup('<ol class="cx-steps">{}</ol>').format(body), text)
 
 
-def figures(pairs: Sequence[tuple[str, str, str]]) -> Html:
-    """Show a few figures large: (label, value, interval or n)."""
-    body = Markup("").join(
-        Markup('<div><dt>{}</dt><dd class="{}">{} <small>{}</small></dd></div>').format(
-            label, "cx-figure" if len(value) < 9 else "cx-words", value, beside
-        )
-        for label, value, beside in pairs
-    )
-    return Html(
-        Markup('<dl class="cx-figures">{}</dl>').format(body), "; ".join(f"{a}: {b} {c}" for a, b, c in pairs)
-    )
-
-
-def note(text: str) -> Html:
-    return _block("cx-note", text)
-
-
-def missing(text: str) -> Html:
-    """Say what is not there: not assessed, not asked, hidden."""
-    return _block("cx-missing", text)
-
-
-def bullets(texts: Sequence[str]) -> Html:
-    body = Markup("").join(Markup("<li>{}</li>").format(text) for text in texts)
-    return Html(Markup('<ul class="cx-note">{}</ul>').format(body), "\n".join(texts))
-
-
 def plain(data: pd.DataFrame, caption: str) -> Html:
     """Show any frame of text and numbers, as it is."""
     if len(data) > 200:
         raise ContractError(f"a table of {len(data)} rows is no table for a reader; expected at most 200")
-    return _table(
+    return table_of(
         caption,
         [
-            _Column(str(name), [str(one) for one in data[name]], pd.api.types.is_numeric_dtype(data[name]))
+            Column(str(name), [str(one) for one in data[name]], pd.api.types.is_numeric_dtype(data[name]))
             for name in data
         ],
-    )
-
-
-def _block(kind: str, text: str) -> Html:
-    return Html(Markup('<div class="{}"><p>{}</p></div>').format(kind, text), text)
-
-
-def _groups(data: pd.DataFrame, instrument: Instrument) -> list[_Column]:
-    """Return a column for each dimension by which the rows are cut; roles go by their names."""
-    known = {one.name for one in (*SCORES.columns, *METRICS.columns)}
-    cut = [name for name in data.columns if name not in known and (data[name] != "").any()]
-    roles = _role_names(instrument)
-    return [
-        _Column(name.capitalize(), [roles.get(one, one) if name == ROLE else one for one in data[name]])
-        for name in cut
-    ]
-
-
-def _role_names(instrument: Instrument) -> dict[str, str]:
-    return {role.id: instrument.say(role.name) for role in instrument.framework.roles}
-
-
-def _number(heading: str, values: Any, pattern: str, data: pd.DataFrame, *, hide: bool = True) -> _Column:
-    hidden = data["is_hidden"] if hide else [False] * len(data)
-    cells = [
-        HIDDEN if gone else "" if pd.isna(value) else _minus(pattern.format(value))
-        for value, gone in zip(values, hidden, strict=True)
-    ]
-    return _Column(heading, cells, True)
-
-
-def _interval(low: float, high: float, is_hidden: bool, pattern: str = "{:.1f}") -> str:
-    if is_hidden:
-        return HIDDEN
-    return "" if pd.isna(low) else _minus(f"{pattern.format(low)} – {pattern.format(high)}")
-
-
-def _minus(text: str) -> str:
-    """Write a minus as a minus, as the charts do."""
-    return text.replace("-", "−")
-
-
-def _aim(value: float | None) -> str:
-    return "" if value is None else f"{value:.1f}"
-
-
-def _table(caption: str, columns: Sequence[_Column], *, note: str = "", wide: bool = False) -> Html:
-    head = Markup("").join(
-        Markup('<th scope="col"{}>{}</th>').format(
-            Markup(' class="num"') if one.is_number else "", one.heading
-        )
-        for one in columns
-    )
-    rows = list(zip(*(one.cells for one in columns), strict=True))
-    body = Markup("").join(
-        Markup("<tr>{}</tr>").format(
-            Markup("").join(
-                _cell(cell, one, first=i == 0) for i, (cell, one) in enumerate(zip(row, columns, strict=True))
-            )
-        )
-        for row in rows
-    )
-    kind = "cx-table cx-wide" if wide else "cx-table"
-    table = Markup(
-        '<div class="cx-scroll" tabindex="0" role="region" aria-label="{}"><table class="{}">'
-        "<thead><tr>{}</tr></thead><tbody>{}</tbody></table></div>"
-    ).format(caption, kind, head, body)
-    under = Markup('<p class="cx-note">{}</p>').format(note) if note else Markup("")
-    text = "\n".join(["  ".join(one.heading for one in columns), *("  ".join(row) for row in rows)])
-    return Html(table + under, text)
-
-
-def _cell(text: str, column: _Column, *, first: bool) -> Markup:
-    if first:
-        return Markup('<th scope="row">{}</th>').format(text)
-    kinds = [kind for kind, holds in (("num", column.is_number), (HIDDEN, text == HIDDEN)) if holds]
-    return Markup("<td{}>{}</td>").format(
-        Markup(' class="{}"').format(" ".join(kinds)) if kinds else "", escape(text)
     )

@@ -7,60 +7,32 @@ no others. Colours and type come from the page's theme, so that one chart serves
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from textwrap import wrap
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 import altair as alt
 import pandas as pd
 
+from cxlib.charts.drawing import (
+    LEVELS,
+    ROW,
+    Figure,
+    figure,
+    level,
+    range_of,
+    rows_of,
+    signed,
+    table_of,
+    tips,
+)
 from cxlib.errors import ContractError
-from cxlib.frames import DISTRIBUTION, METRICS, ROLE, SCORES, UNSCORED, check
-from cxlib.look import palette, theme
+from cxlib.frames import DISTRIBUTION, DRIVERS, METRICS, ROLE, SCORES, UNSCORED, check
+from cxlib.look import palette
 from cxlib.tables import Html, missing
 
 if TYPE_CHECKING:
     from cxlib.instrument import Instrument
     from cxlib.ordering import Sequence as Order
-
-MIME = "application/vnd.vegalite.v5+json"
-ROW = 34
-# How wide a chart is drawn in a notebook, with its names. A chart as wide as its container would be drawn
-# without any width in a cell out of sight, and JupyterLab draws such a one again and again for ever.
-WIDTH = 860
-EMBED = {"renderer": "svg", "actions": {"export": True, "source": False, "compiled": False, "editor": False}}
-LEVELS = alt.Scale(domain=[1, 5], nice=False)
-
-
-@dataclass(frozen=True)
-class Figure:
-    """A drawn finding: a Vega-Lite specification with its words and its figures as a table.
-
-    Shows itself in a notebook; `summary` stands where a picture cannot.
-    """
-
-    title: str
-    subtitle: str
-    summary: str
-    source: str
-    table: pd.DataFrame
-    spec: dict[str, Any]
-
-    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> tuple[dict[str, Any], ...]:
-        about = {
-            "title": self.title,
-            "subtitle": self.subtitle,
-            "source": self.source,
-            "summary": self.summary,
-            "table": {
-                "columns": list(self.table.columns),
-                "rows": self.table.to_numpy(dtype=object).tolist(),
-            },
-        }
-        # The v5 name is the newest that JupyterLab and Voilà know; the specification is v6's.
-        spec = {**self.spec, **_for_notebook(self), "usermeta": {"cx": about}}
-        return {MIME: spec, "text/plain": f"{self.title}. {self.summary}"}, {MIME: {"embed_options": EMBED}}
 
 
 def scorecard(
@@ -84,21 +56,21 @@ def scorecard(
     data = data.assign(target=[aims.get(one) for one in data["id"]])
     order = data["name"].tolist()
     plot = data[["name", "mean", "low", "high", "n", "target"]]
-    y = _rows("name", order)
+    y = rows_of("name", order)
     base = alt.Chart(plot)
-    interval = base.mark_rule(style="cx-interval").encode(y=y, x=_level("low"), x2="high:Q")
+    interval = base.mark_rule(style="cx-interval").encode(y=y, x=level("low"), x2="high:Q")
     dots = base.mark_point(style="cx-this", size=110, opacity=1).encode(
-        y=y, x=_level("mean"), tooltip=_tips("name", "mean", "low", "high", "n")
+        y=y, x=level("mean"), tooltip=tips("name", "mean", "low", "high", "n")
     )
     words = base.mark_text(style="cx-label", align="left", dx=9, dy=-9).encode(
-        y=y, x=_level("mean"), text=alt.Text("mean:Q", format=".1f")
+        y=y, x=level("mean"), text=alt.Text("mean:Q", format=".1f")
     )
     layers = [interval, dots, words]
     if aims:
         layers.insert(
             1,
             base.mark_point(style="cx-target", shape="diamond", size=90, opacity=1).encode(
-                y=y, x=_level("target")
+                y=y, x=level("target")
             ),
         )
     best, worst = data.loc[data["mean"].idxmax()], data.loc[data["mean"].idxmin()]
@@ -109,17 +81,17 @@ def scorecard(
             f"Highest: {best['name']} at {best['mean']:.1f}; lowest: {worst['name']} at {worst['mean']:.1f}"
         )
     aimed = "; open diamond: target" if aims else ""
-    return _figure(
+    return figure(
         alt.layer(*layers),
         title=title,
-        subtitle=f"Mean level 1–5 with its 95% interval{aimed}; n = {_range(data['n'])}",
+        subtitle=f"Mean level 1–5 with its 95% interval{aimed}; n = {range_of(data['n'])}",
         summary="; ".join(
             f"{row.name_} {row.mean:.1f} ({row.low:.1f}–{row.high:.1f})"
             for row in data.rename(columns={"name": "name_"}).itertuples()
         )
         + ".",
         source=source,
-        table=_table(
+        table=table_of(
             data,
             {
                 "name": "Step" if kind == "step" else "What",
@@ -151,7 +123,7 @@ def roles(
     names = [known[role] for role in known if (data[ROLE] == role).any()]
     every = list(known.values())
     plot = data[["name", "who", "mean", "low", "high", "n"]]
-    y = _rows("name", order)
+    y = rows_of("name", order)
     # The whole list of roles fixes each role's colour and shape; the legend names those who answered.
     colour = alt.Color(
         "who:N", scale=alt.Scale(domain=every), legend=alt.Legend(values=names, symbolOpacity=1), title=None
@@ -163,15 +135,15 @@ def roles(
     base = alt.Chart(plot)
     drawn = alt.layer(
         base.mark_rule(style="cx-interval", opacity=0.7).encode(
-            y=y, yOffset=offset, x=_level("low"), x2="high:Q", color=colour
+            y=y, yOffset=offset, x=level("low"), x2="high:Q", color=colour
         ),
         base.mark_point(filled=True, size=90, opacity=1).encode(
             y=y,
             yOffset=offset,
-            x=_level("mean"),
+            x=level("mean"),
             color=colour,
             shape=shape,
-            tooltip=_tips("name", "who", "mean", "low", "high", "n"),
+            tooltip=tips("name", "who", "mean", "low", "high", "n"),
         ),
     )
     spans = data.groupby("name", sort=False)["mean"].agg(["min", "max"])
@@ -184,17 +156,17 @@ def roles(
         first, last = block.iloc[-1], block.iloc[0]
         apart = f"{first['who']} {first['mean']:.1f}, {last['who']} {last['mean']:.1f}"
         title = f"Seen most differently: {widest}, {apart}"
-    return _figure(
+    return figure(
         drawn,
         title=title,
-        subtitle=f"Mean level 1–5 by role with its 95% interval; n = {_range(data['n'])}",
+        subtitle=f"Mean level 1–5 by role with its 95% interval; n = {range_of(data['n'])}",
         summary=(
             f"The widest distance between two roles is {gap:.1f} levels, on {widest}."
             if len(names) > 1
             else "There is no other role to compare with."
         ),
         source=source,
-        table=_table(
+        table=table_of(
             data, {"name": "What", "who": "Role", "n": "n", "mean": "Mean", "low": "Low", "high": "High"}
         ),
         rows=len(order),
@@ -219,15 +191,15 @@ def sequence(order: Order, instrument: Instrument, *, source: str = "") -> Figur
             "start": [one.step in order.start_here for one in order.steps],
         }
     )
-    y = _rows("name", data["name"].tolist())
+    y = rows_of("name", data["name"].tolist())
     # Drawn from level 1, the lowest there is: a bar's length is what has been built. What runs ahead is
     # thinner, so that it is told apart without colour.
     plot = data.assign(floor=1.0)[["name", "floor", "supported", "level"]]
     bars = alt.layer(
-        alt.Chart(plot).mark_bar(style="cx-this", height=18).encode(y=y, x=_level("floor"), x2="supported:Q"),
+        alt.Chart(plot).mark_bar(style="cx-this", height=18).encode(y=y, x=level("floor"), x2="supported:Q"),
         alt.Chart(plot[data["excess"] > 0])
         .mark_bar(style="cx-ahead", height=8)
-        .encode(y=y, x=_level("supported"), x2="level:Q"),
+        .encode(y=y, x=level("supported"), x2="level:Q"),
     )
     gate = (
         alt.Chart(pd.DataFrame({"gate": [order.gate]}))
@@ -261,7 +233,7 @@ def sequence(order: Order, instrument: Instrument, *, source: str = "") -> Figur
         if lead["excess"] > 0.05
         else ""
     )
-    return _figure(
+    return figure(
         alt.layer(bars, gate, patch, ends, flag),
         title=title,
         subtitle=(
@@ -280,7 +252,7 @@ def sequence(order: Order, instrument: Instrument, *, source: str = "") -> Figur
             + ahead
         ),
         source=source,
-        table=_table(
+        table=table_of(
             data.assign(start=data["start"].map({True: "start here", False: ""})),
             {"name": "Step", "level": "Level", "supported": "Supported", "excess": "Runs ahead", "start": ""},
         ),
@@ -319,7 +291,7 @@ def levels(distribution: pd.DataFrame, *, source: str = "") -> Figure | Html:
         alt.Chart(plot)
         .mark_bar(height=20)
         .encode(
-            y=_rows("name", names[order].tolist()),
+            y=rows_of("name", names[order].tolist()),
             x=alt.X(
                 "left:Q",
                 title="Share of answers",
@@ -347,10 +319,10 @@ def levels(distribution: pd.DataFrame, *, source: str = "") -> Figure | Html:
         {"Item": names[order].tolist(), **{str(one): [f"{share:.0%}" for share in wide[one]] for one in wide}}
     )
     answered = data.groupby("id")["n"].sum()
-    return _figure(
+    return figure(
         drawn,
         title=f"Weakest: {names[least]} ({high_share[least]:.0%} answer {high - 1} or {high})",
-        subtitle=f"Share of answers on the scale {low}–{high}; n = {_range(answered)}",
+        subtitle=f"Share of answers on the scale {low}–{high}; n = {range_of(answered)}",
         summary="; ".join(f"{names[one]}: {high_share[one]:.0%} at {high - 1} or {high}" for one in order)
         + ".",
         source=source,
@@ -372,7 +344,7 @@ def beside(distribution: pd.DataFrame, instrument: Instrument, *, source: str = 
 def promoters(metrics: pd.DataFrame, instrument: Instrument, *, source: str = "") -> Figure | Html | None:
     """Net Promoter Scores with their intervals on the whole scale, −100 to 100; nothing if not asked."""
     data = check(metrics, METRICS)
-    data = data[data["kind"].isin(["nps", "enps"])]
+    data = data[data["figure"] == "net promoter score"]
     if data.empty:
         return None
     data = data[~data["is_hidden"]]
@@ -380,8 +352,11 @@ def promoters(metrics: pd.DataFrame, instrument: Instrument, *, source: str = ""
         return missing("Hidden: too few people answered.")
     known = {role.id: instrument.say(role.name) for role in instrument.framework.roles}
     data = data.assign(who=data[ROLE].map(known).fillna("Everyone") if ROLE in data else "Everyone")
+    if data["id"].nunique() > 1:
+        # Customers recommend the business, staff the workplace: a row says which.
+        data = data.assign(who=data["who"] + ": " + data["name"])
     scale = alt.Scale(domain=[-100, 100], nice=False)
-    y = _rows("who", data["who"].tolist())
+    y = rows_of("who", data["who"].tolist())
     base = alt.Chart(data[["who", "value", "low", "high", "n"]])
     zero = (
         alt.Chart(pd.DataFrame({"zero": [0]}))
@@ -394,7 +369,7 @@ def promoters(metrics: pd.DataFrame, instrument: Instrument, *, source: str = ""
             y=y, x=alt.X("low:Q", scale=scale, title="Net Promoter Score"), x2="high:Q"
         ),
         base.mark_point(style="cx-this", size=110, opacity=1).encode(
-            y=y, x=alt.X("value:Q", scale=scale), tooltip=_tips("who", "value", "low", "high", "n")
+            y=y, x=alt.X("value:Q", scale=scale), tooltip=tips("who", "value", "low", "high", "n")
         ),
         base.mark_text(style="cx-label", dy=-13).encode(
             y=y, x=alt.X("value:Q", scale=scale), text=alt.Text("value:Q", format="+.0f")
@@ -408,20 +383,70 @@ def promoters(metrics: pd.DataFrame, instrument: Instrument, *, source: str = ""
         if first["high"] < 0
         else "not distinguishable from zero"
     )
-    return _figure(
+    return figure(
         drawn,
-        title=f"{first['who']} give a Net Promoter Score of {_signed(first['value'])}, {sure}",
+        title=f"{first['who']} give a Net Promoter Score of {signed(first['value'])}, {sure}",
         subtitle=(
             "Promoters (9–10) less detractors (0–6), points −100 to 100, with its 95% interval; "
-            f"n = {_range(data['n'])}"
+            f"n = {range_of(data['n'])}"
         ),
         summary="; ".join(
-            f"{row.who} {_signed(row.value)} ({_signed(row.low)} to {_signed(row.high)}), n = {row.n}"
+            f"{row.who} {signed(row.value)} ({signed(row.low)} to {signed(row.high)}), n = {row.n}"
             for row in data.itertuples()
         )
         + ".",
         source=source,
-        table=_table(data, {"who": "Who", "n": "n", "value": "NPS", "low": "Low", "high": "High"}, digits=0),
+        table=table_of(
+            data, {"who": "Who", "n": "n", "value": "NPS", "low": "Low", "high": "High"}, digits=0
+        ),
+        rows=len(data),
+    )
+
+
+def drivers(frame: pd.DataFrame, instrument: Instrument, *, source: str = "") -> Figure | Html | None:
+    """Bars of the first outcome's drivers with their intervals, as shares of R²; nothing if none was asked.
+
+    The other outcomes stand in the table beside it.
+    """
+    data = check(frame, DRIVERS)
+    data = data[data["driver"] != ""]
+    if data.empty:
+        return None
+    # Customers' outcomes come first: it is their experience that is to be explained.
+    kinds = {role.id: role.kind for role in instrument.framework.roles}
+    bought = data[data[ROLE].map(kinds) == "customer"] if ROLE in data else data
+    first = (data if bought.empty else bought).iloc[0]
+    data = data[(data["outcome"] == first["outcome"]) & (data["cut"] == first["cut"])]
+    if ROLE in data:
+        data = data[data[ROLE] == first[ROLE]]
+    data = data.sort_values("share", ascending=False, kind="stable")
+    data = data.assign(name=[instrument.called(one) for one in data["driver"]])
+    outcome = instrument.called(str(first["outcome"]))
+    base = alt.Chart(data[["name", "share", "low", "high", "n"]])
+    y = rows_of("name", data["name"].tolist())
+    x = alt.X("share:Q", title="Share of R²", scale=alt.Scale(domainMin=0))
+    drawn = alt.layer(
+        base.mark_bar(style="cx-this", size=12, fillOpacity=0.35, strokeWidth=0).encode(y=y, x=x),
+        base.mark_rule(style="cx-interval").encode(y=y, x=alt.X("low:Q", title="Share of R²"), x2="high:Q"),
+        base.mark_point(style="cx-this", size=70, opacity=1).encode(y=y, x=x, tooltip=tips("name", "n")),
+    )
+    best = data.iloc[0]
+    return figure(
+        drawn,
+        title=f"{best['name']} goes most with {outcome}",
+        subtitle=(
+            f"Shares of the {first['r_squared']:.0%} of differences in {outcome} that go with these answers, "
+            f"each with its 95% interval; n = {int(first['n'])}"
+        ),
+        summary="; ".join(
+            f"{row.name} {row.share:.3f} ({row.low:.3f} to {row.high:.3f})"
+            for row in data.itertuples(index=False)
+        )
+        + ".",
+        source=source,
+        table=table_of(
+            data, {"name": "Driver", "n": "n", "share": "Share of R²", "low": "Low", "high": "High"}, digits=3
+        ),
         rows=len(data),
     )
 
@@ -460,99 +485,3 @@ def _one_group(data: pd.DataFrame) -> None:
         raise ContractError(
             "scores of more than one group", fix="Pass the scores of one group, for example eng.scores()."
         )
-
-
-def _rows(field: str, order: Sequence[str]) -> alt.Y:
-    """Return the axis of names; long ones break into two lines, and most do where the page is narrow."""
-
-    def broken(least: int) -> str:
-        return f"split(replace(datum.label, regexp('^(.{{{least},}}?) '), '$1\\n'), '\\n')"
-
-    axis = alt.Axis(
-        labelExpr=(
-            f"width < 330 && length(datum.label) > 16 ? {broken(7)} : "
-            f"length(datum.label) > 32 ? {broken(15)} : datum.label"
-        )
-    )
-    return alt.Y(f"{field}:N", sort=list(order), title=None, axis=axis)
-
-
-def _level(field: str) -> alt.X:
-    return alt.X(f"{field}:Q", scale=LEVELS, title="Level", axis=alt.Axis(values=[1, 2, 3, 4, 5]))
-
-
-def _tips(*fields: str) -> list[alt.Tooltip]:
-    number = {"mean", "low", "high", "value"}
-    return [alt.Tooltip(f"{one}:Q", format=".1f") if one in number else alt.Tooltip(one) for one in fields]
-
-
-def _signed(points: float) -> str:
-    return f"{points:+.0f}".replace("-", "−")
-
-
-def _range(n: pd.Series) -> str:
-    low, high = int(n.min()), int(n.max())
-    return f"{low}" if low == high else f"{low}–{high}"
-
-
-def _table(data: pd.DataFrame, columns: dict[str, str], digits: int = 1) -> pd.DataFrame:
-    """Return the figures as text, as a reader sees them: rounded once, here."""
-    out = {}
-    for name, heading in columns.items():
-        if name in data and not data[name].isna().all():
-            out[heading] = [_written(value, name, digits) for value in data[name]]
-    return pd.DataFrame(out)
-
-
-def _written(value: Any, name: str, digits: int) -> str:
-    if isinstance(value, str):
-        return value
-    if pd.isna(value):
-        return ""
-    return f"{int(value)}" if name == "n" else f"{float(value):.{digits}f}"
-
-
-def _for_notebook(figure: Figure) -> dict[str, Any]:
-    """Return what a chart needs where no page surrounds it: its words, its colours and a width.
-
-    The report's page leaves all of this out, and gives the chart its own.
-    """
-    look = theme("light")
-    under = [*wrap(figure.subtitle, 120), *wrap(figure.source, 120)]
-    return {
-        "width": WIDTH,
-        "autosize": {"type": "fit-x", "contains": "padding"},
-        "title": {"text": wrap(figure.title, 84), "subtitle": under},
-        "description": figure.summary,
-        # White in JupyterLab's dark theme too: the colours were chosen on white.
-        "config": {
-            **look,
-            "background": palette("light")["paper"],
-            "padding": 10,
-            "title": {
-                **look["title"], "fontSize": 16, "subtitleFontSize": 12.5, "subtitlePadding": 6,
-                "subtitleColor": palette("light")["muted"], "frame": "bounds", "offset": 16,
-            },
-        },
-    }  # fmt: skip
-
-
-def _figure(
-    chart: alt.Chart | alt.LayerChart, *, title: str, subtitle: str, summary: str, source: str,
-    table: pd.DataFrame, rows: int, step: int = ROW,
-) -> Figure:  # fmt: skip
-    drawn = chart.properties(
-        width="container", height={"step": step, "for": "position"} if rows > 1 else max(60, step)
-    )
-    spec = drawn.to_dict(context={"datasets": {}})
-    del spec["$schema"]  # JupyterLab's older Vega-Lite would warn of a newer one
-    return Figure(title, subtitle, summary, source, table, _plain(spec))
-
-
-def _plain(value: Any) -> Any:
-    """Turn numpy numbers into Python's, so that a specification is JSON and the same on every machine."""
-    if isinstance(value, dict):
-        return {key: _plain(one) for key, one in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(one) for one in value]
-    return value.item() if hasattr(value, "item") and not isinstance(value, Sequence) else value

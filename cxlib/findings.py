@@ -1,0 +1,384 @@
+"""Findings: what stands out in the answers of a wave, each held against a declared family of comparisons.
+
+A finding is confirmed when it passes Benjamini–Hochberg over its family at the family's rate: among what
+is reported as found, no larger share is chance on average, and where there is nothing to find at all, a
+family reports anything no more often than its rate. Everything is computed from what passed the door.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from itertools import combinations
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cxlib import contrasts
+from cxlib.composition import Composition, Group, Linear, Released
+from cxlib.contrasts import Contrast
+from cxlib.estimates import CHANGE, PAIR, SAY_DO
+from cxlib.frames import NOT_STATED, ROLE, UNSCORED, cut_dims
+from cxlib.instrument import Instrument
+from cxlib.ordering import SLACK
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Ints = NDArray[np.int64]
+LEVELS, POINTS, DELTA, AGREEMENT = "levels", "points", "Cliff's delta", "agreement A"
+
+
+@dataclass(frozen=True)
+class Family:
+    """A family of comparisons that is judged as a whole.
+
+    `rate` is its false-discovery rate, `compares` what is compared with what, in words for the report.
+    """
+
+    id: str
+    name: str
+    compares: str
+    rate: float = 0.05
+
+
+FAMILIES: Final = {
+    one.id: one
+    for one in (
+        Family("pair", "Out of sequence", "every step with every step it stands on, all staff, one-sided"),
+        Family("say_do", "Said and done", "what is said with what is done, every step, every role of staff"),
+        Family("delivery", "Delivery gap", "every role of staff with customers, on one question"),
+        Family("perception", "Seen differently", "every item, any two roles that answer on one scale"),
+        Family("split", "Split", "every step, every role of staff: two camps, not a spread, one-sided"),
+        Family("change", "Changed", "every step, all staff and customers, and every net promoter score"),
+        Family("unit", "Unit apart", "every unit with the others of its kind, every step, every role"),
+    )
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One comparison with its figure, its interval and what it says.
+
+    Attributes
+    ----------
+    family : one of `FAMILIES`.
+    about : ids of the steps, the item or the question it is about.
+    groups : ids of the roles, and the unit, whose answers are compared.
+    value, low, high : the figure with its own 95 % interval, in `unit`.
+    n : answers behind it.
+    p : adjusted for the family (Benjamini–Hochberg).
+    is_confirmed : whether p is within the family's rate.
+    compared : comparisons in the family, in this wave.
+    sentence : what it says, in plain words.
+    """
+
+    family: str
+    about: tuple[str, ...]
+    groups: tuple[str, ...]
+    value: float
+    low: float
+    high: float
+    unit: str
+    n: int
+    p: float
+    is_confirmed: bool
+    compared: int
+    sentence: str
+
+    @property
+    def rate(self) -> float:
+        return FAMILIES[self.family].rate
+
+
+def findings(
+    released: Released,
+    estimates: pd.DataFrame,
+    instrument: Instrument,
+    weights: Mapping[str, float],
+    *,
+    wave: str,
+    waves: Mapping[str, str] | None = None,
+    slack: float = SLACK,
+    families: Iterable[str] = tuple(FAMILIES),
+) -> tuple[Finding, ...]:
+    """Make every comparison of a wave, and say which are confirmed.
+
+    Parameters
+    ----------
+    released, estimates
+        What passed the door: the counts, and the ESTIMATES frame with parts, differences and changes.
+    weights
+        Role id → weight; roles of weight 0 are not part of staff as a whole.
+    waves
+        Id → name of the waves, oldest first; changes are those since the one before `wave`.
+    slack
+        δ, how far a step may run ahead of one that it stands on.
+    families
+        Ids of the families to compare.
+
+    Returns
+    -------
+    All comparisons, confirmed ones first in their family, the clearest first; filter by `is_confirmed`.
+
+    Source: Benjamini & Hochberg 1995, Journal of the Royal Statistical Society B 57, 289–300.
+    """
+    names = dict(waves or {wave: wave})
+    now = Composition(released, estimates, instrument, weights, wave)
+    before = _before(names, wave)
+    then = Composition(released, estimates, instrument, weights, before) if before else None
+    makers: dict[str, Callable[[], Iterator[_Comparison]]] = {
+        "pair": lambda: _pairs(now, slack),
+        "say_do": lambda: _said_and_done(now),
+        "delivery": lambda: _delivery(now),
+        "perception": lambda: _perception(now),
+        "split": lambda: _splits(now),
+        "change": lambda: _changes(now, then, names.get(before or "", "")),
+        "unit": lambda: _units(now),
+    }
+    out: list[Finding] = []
+    for id_ in families:
+        out += _judged(FAMILIES[id_], list(makers[id_]()))
+    return tuple(out)
+
+
+def _before(names: Mapping[str, str], wave: str) -> str | None:
+    ids = list(names)
+    at = ids.index(wave) if wave in ids else 0
+    return ids[at - 1] if at else None
+
+
+@dataclass(frozen=True)
+class _Comparison:
+    """A comparison before its family is judged; `say` gets the contrast and makes the sentence."""
+
+    about: tuple[str, ...]
+    groups: tuple[str, ...]
+    contrast: Contrast
+    unit: str
+    sentence: str
+    factor: float = 1.0
+
+
+def _judged(family: Family, made: list[_Comparison]) -> list[Finding]:
+    made = [one for one in made if not np.isnan(one.contrast.p)]
+    if not made:
+        return []
+    adjusted = contrasts.adjusted([one.contrast.p for one in made])
+    out = [
+        Finding(
+            family.id, one.about, one.groups,
+            one.contrast.value * one.factor, one.contrast.low * one.factor, one.contrast.high * one.factor,
+            one.unit, one.contrast.n, float(p), bool(p <= family.rate), len(made), one.sentence,
+        )
+        for one, p in zip(made, adjusted, strict=True)
+    ]  # fmt: skip
+    # Stable: what is as sure stands in the order of the instrument.
+    return sorted(out, key=lambda one: (not one.is_confirmed, one.p, -abs(one.value)))
+
+
+# ── What is compared ────────────────────────────────────────────────────────────────────────────
+
+
+def _everyone(of: Composition) -> Group | None:
+    return next(iter(of.groups(())), None)
+
+
+def _roles(of: Composition, kind: str) -> list[Group]:
+    """Return the visible groups of the plan's roles, staff or customers."""
+    return [one for one in of.groups((ROLE,)) if not one.is_hidden and of.kinds.get(one.value[ROLE]) == kind]
+
+
+def _pairs(of: Composition, slack: float) -> Iterator[_Comparison]:
+    """Compare each step with each it stands on, as staff as a whole see them."""
+    group = _everyone(of)
+    if group is None or (of.is_mixed(group) and not of.parts(group)[1]):
+        return
+    framework = of.instrument.framework
+    for step, ancestors in framework.prerequisites.items():
+        for before in (one for one in framework.order if one in ancestors):
+            found = of.linear(group, PAIR, f"{before}>{step}")
+            if found is None or not _is_staff(of, found):
+                continue
+            contrast = contrasts.excess(found.value, found.se, found.df, over=slack, n=found.n)
+            yield _Comparison(
+                (before, step), found.parts, contrast, LEVELS,
+                f"{_called(of, step)} runs {_levels(contrast)} ahead of {_called(of, before)}, "
+                "on which it stands.",
+            )  # fmt: skip
+
+
+def _is_staff(of: Composition, found: Linear) -> bool:
+    return all(of.kinds.get(role) != "customer" for role in found.parts)
+
+
+def _said_and_done(of: Composition) -> Iterator[_Comparison]:
+    framework = of.instrument.framework
+    for group in _roles(of, "staff"):
+        for step in framework.order:
+            found = of.linear(group, SAY_DO, step)
+            if found is None:
+                continue
+            contrast = contrasts.excess(found.value, found.se, found.df, n=found.n, two_sided=True)
+            more, less = ("said", "done") if found.value > 0 else ("done", "said")
+            yield _Comparison(
+                (step,), (group.value[ROLE],), contrast, LEVELS,
+                f"{_called(of, step)}: what is {more} stands {_levels(contrast)} above what is {less}, "
+                f"in the eyes of {_role(of, group)}.",
+            )  # fmt: skip
+
+
+def _delivery(of: Composition) -> Iterator[_Comparison]:
+    for question in of.instrument.framework.questions.values():
+        if question.kind != "delivery_gap" or question.id not in of.seen:
+            continue
+        for bought in _roles(of, "customer"):
+            for group in _roles(of, "staff"):
+                ours, theirs = (_scored(of, one, question.id) for one in (group, bought))
+                if ours is None or theirs is None:
+                    continue
+                contrast = contrasts.difference_of_shares(
+                    int(ours[-1]), int(ours.sum()), int(theirs[-1]), int(theirs.sum())
+                )
+                share, other = ours[-1] / ours.sum(), theirs[-1] / theirs.sum()
+                yield _Comparison(
+                    (question.id,), (group.value[ROLE], bought.value[ROLE]), contrast, POINTS,
+                    f"Who calls the experience superior: {_role(of, group)} {share:.0%}, "
+                    f"{_role(of, bought)} {other:.0%}.",
+                    factor=100,
+                )  # fmt: skip
+
+
+def _perception(of: Composition) -> Iterator[_Comparison]:
+    """Compare two roles item by item, where both choose among the same words."""
+    framework = of.instrument.framework
+    scale_of = {role.id: role.scale for role in framework.roles}
+    groups = [*_roles(of, "staff"), *_roles(of, "customer")]
+    for one, other in combinations(groups, 2):
+        if scale_of[one.value[ROLE]] != scale_of[other.value[ROLE]]:
+            continue
+        for item in framework.items:
+            ours, theirs = (_scored(of, group, item) for group in (one, other))
+            if ours is None or theirs is None:
+                continue
+            contrast = contrasts.cliffs_delta(ours, theirs)
+            high, low = (one, other) if contrast.value > 0 else (other, one)
+            yield _Comparison(
+                (item,), (one.value[ROLE], other.value[ROLE]), contrast, DELTA,
+                f"“{of.instrument.name(item)}” stands higher with {_role(of, high)} than with "
+                f"{_role(of, low)}: of two people, one of each, the first gives the higher answer "
+                f"{abs(contrast.value) * 100:.0f} points more often than the lower.",
+            )  # fmt: skip
+
+
+def _splits(of: Composition) -> Iterator[_Comparison]:
+    framework = of.instrument.framework
+    for group in _roles(of, "staff"):
+        for step in map(framework.step, framework.order):
+            answers = [found for item in step.items if (found := _scored(of, group, item.id)) is not None]
+            if not answers:
+                continue
+            contrast = contrasts.split(answers)
+            yield _Comparison(
+                (step.id,), (group.value[ROLE],), contrast, AGREEMENT,
+                f"{_called(of, step.id)} splits {_role(of, group)} into two camps, with few between them.",
+            )  # fmt: skip
+
+
+def _changes(of: Composition, then: Composition | None, since: str) -> Iterator[_Comparison]:
+    if then is None:
+        return
+    parts = [part for part in of.instrument.parts if part.kind in {"step", "construct"}]
+    whole = _everyone(of)
+    wholes = [] if whole is None or whole.is_hidden else [whole]
+    for group in (*wholes, *_roles(of, "customer")):
+        for part in parts:
+            found = of.linear(group, CHANGE, part.id)
+            if found is None:
+                continue
+            contrast = contrasts.excess(found.value, found.se, found.df, n=found.n, two_sided=True)
+            moved = "rose" if found.value > 0 else "fell"
+            beside = (
+                ""
+                if found.items == found.items_total
+                else f", over {found.items} of {found.items_total} items"
+            )
+            who = "" if ROLE not in cut_dims(group.cut) else f", in the eyes of {_role(of, group)}"
+            yield _Comparison(
+                (part.id,), found.parts, contrast, LEVELS,
+                f"{part.name} {moved} by {_levels(contrast)} since {since}{who}{beside}.",
+            )  # fmt: skip
+    for question in of.instrument.framework.questions.values():
+        if question.kind not in {"nps", "enps"}:
+            continue
+        for group in (*_roles(of, "staff"), *_roles(of, "customer")):
+            earlier = then.all.get((then.wave, *group.key[1:]))
+            answers = [
+                None if one is None or one.is_hidden else _scored(where, one, question.id)
+                for where, one in ((of, group), (then, earlier))
+            ]
+            if answers[0] is None or answers[1] is None or len(answers[0]) != 11:
+                continue
+            contrast = contrasts.difference_of_net_promoters(*(_promoters(one) for one in answers))  # type: ignore[arg-type]
+            moved = "rose" if contrast.value > 0 else "fell"
+            yield _Comparison(
+                (question.id,), (group.value[ROLE],), contrast, POINTS,
+                f"The net promoter score of {_role(of, group)} {moved} by "
+                f"{abs(contrast.value) * 100:.0f} points since {since}.",
+                factor=100,
+            )  # fmt: skip
+
+
+def _promoters(counts: Ints) -> tuple[int, int, int]:
+    return int(counts[9:].sum()), int(counts[7:9].sum()), int(counts[:7].sum())
+
+
+def _units(of: Composition) -> Iterator[_Comparison]:
+    """Compare each unit with the others of its kind together, within a role."""
+    framework = of.instrument.framework
+    for cut in of.released.cuts:
+        if len(cut) != 2 or ROLE not in cut:
+            continue
+        (segment,) = (dim for dim in cut if dim != ROLE)
+        for role in _roles(of, "staff") + _roles(of, "customer"):
+            units = [
+                one
+                for one in of.groups(cut)
+                if not one.is_hidden
+                and one.value[ROLE] == role.value[ROLE]
+                and one.value[segment] != NOT_STATED
+            ]
+            for step in framework.order:
+                found = [(unit, one) for unit in units if (one := of.linear(unit, "step", step)) is not None]
+                if len(found) < 3:
+                    continue
+                figures = [[getattr(one, name) for _, one in found] for name in ("n", "value", "se")]
+                for at, (unit, _) in enumerate(found):
+                    contrast = contrasts.unit_against_rest(*figures, at)
+                    place = "above" if contrast.value > 0 else "below"
+                    yield _Comparison(
+                        (step,), (role.value[ROLE], unit.value[segment]), contrast, LEVELS,
+                        f"{_called(of, step)}: {unit.value[segment]} stands {_levels(contrast)} {place} "
+                        f"the other {segment}s, in the eyes of {_role(of, role)}.",
+                    )  # fmt: skip
+
+
+def _scored(of: Composition, group: Group, item: str) -> Ints | None:
+    """Return the visible answers on the scale, or None where nobody gave any."""
+    counts = of.own(group, item)
+    return None if counts is None or not counts[len(UNSCORED) :].any() else counts[len(UNSCORED) :]
+
+
+def _called(of: Composition, step: str) -> str:
+    return of.instrument.say(of.instrument.step(step).name)
+
+
+def _role(of: Composition, group: Group) -> str:
+    role = of.instrument.framework.role(group.value[ROLE])
+    return of.instrument.say(role.name)
+
+
+def _levels(contrast: Contrast) -> str:
+    size = f"{abs(contrast.value):.1f}"
+    return f"{size} level" if size == "1.0" else f"{size} levels"

@@ -1,0 +1,152 @@
+"""What to do first: the next move of every item short of its target, in an order that can be explained."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from cxlib.frames import SCORES, check
+from cxlib.instrument import Instrument
+from cxlib.ordering import Sequence
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from cxlib.framework.content import Item
+
+NOW, AFTER, LATER = "now", "after", "later"
+STATES: Final = (NOW, AFTER, LATER)
+
+
+@dataclass(frozen=True)
+class Recommendation:
+    """The next move of one item: what to do, why now or why not yet.
+
+    Attributes
+    ----------
+    item, step : ids.
+    state : `now`; `after`, where another item of the same plan has to come first; `later`, where the step
+        stands on one that is still below the gate: deferred, and said to be.
+    level, low, high : where the item stands, 1–5, with its 95 % interval.
+    target : where it is to stand, and `proposed` if that is the framework's proposal.
+    gap : levels from here to there.
+    effort_days : days of work for all moves up to the target; `move_days` of them for the next one.
+    gain : gap ÷ effort, levels a day: what the order within a state follows.
+    move : the next move, for example "2→3".
+    action, who, effect : from the framework's advice.
+    reason : why it stands where it stands.
+    """
+
+    item: str
+    step: str
+    state: str
+    level: float
+    low: float
+    high: float
+    target: float
+    proposed: bool
+    gap: float
+    effort_days: float
+    move_days: float
+    gain: float
+    move: str
+    action: str
+    who: str
+    effect: str
+    reason: str
+
+
+def recommendations(
+    scores: pd.DataFrame,
+    order: Sequence,
+    instrument: Instrument,
+    targets: Mapping[str, float] | None = None,
+) -> tuple[Recommendation, ...]:
+    """Rank what can be done by gap ÷ effort, steps up to *start here* first.
+
+    Parameters
+    ----------
+    scores
+        SCORES frame of one group, for example `eng.scores()`; hidden and unasked items are left out.
+    order
+        The sequence read from the same scores: it says which steps are open to work on.
+    targets
+        Level by step or item id, as decided; where none was, the framework's proposal for the step.
+
+    Returns
+    -------
+    Only items below their target that the framework has advice for: those to do now, then those that wait
+    for one of them, then those of later steps, each by gain, the higher first.
+
+    Source: this project's method, section 4 and issue text; gap ÷ effort is a plain ratio, not a forecast.
+    """
+    data = check(scores, SCORES)
+    data = data[(data["kind"] == "item") & data["mean"].notna()]
+    level = {str(row.id): (float(row.mean), float(row.low), float(row.high)) for row in data.itertuples()}
+    below = {one.step for one in order.steps if not one.passes} | set(order.missing)
+    made = [
+        found
+        for id_, (mean, low, high) in level.items()
+        if id_ in instrument.framework.items
+        and (found := _recommend(id_, mean, low, high, order, below, level, instrument, targets or {}))
+    ]
+    rank = {id_: place for place, id_ in enumerate(instrument.framework.items)}
+    return tuple(sorted(made, key=lambda one: (STATES.index(one.state), -one.gain, rank[one.item])))
+
+
+def _recommend(
+    id_: str,
+    mean: float,
+    low: float,
+    high: float,
+    order: Sequence,
+    below: set[str],
+    level: Mapping[str, tuple[float, float, float]],
+    instrument: Instrument,
+    targets: Mapping[str, float],
+) -> Recommendation | None:
+    framework, say = instrument.framework, instrument.say
+    item = framework.items[id_]
+    step = framework.step(framework.step_of[id_])
+    proposed = step.target.level if step.target else math.nan
+    target = targets.get(id_, targets.get(step.id, proposed))
+    at = min(max(int(mean), 1), len(item.advice))
+    if not item.advice or math.isnan(target) or target <= mean:
+        return None
+    days = _days(item, mean, target)
+    advice = item.advice[at - 1]
+    open_steps = [one for one in framework.order if one in framework.ancestors[step.id] and one in below]
+    waits = [
+        one for one in item.requires if level.get(one.item, (math.inf,))[0] < order.gate and one.item != id_
+    ]
+    gap = target - mean
+    if open_steps:
+        names = ", ".join(say(framework.step(one).name) for one in open_steps)
+        state = LATER
+        reason = f"Deferred: {say(step.name)} stands on {names}, not yet at level {order.gate:g}."
+    elif waits:
+        state = AFTER
+        names = ", ".join(f"“{instrument.name(one.item)}”" for one in waits)
+        reason = f"After {names}: {say(waits[0].because)}"
+    else:
+        state = NOW
+        place = "where to start" if step.id in order.start_here else "everything it stands on holds"
+        reason = f"{say(step.name)}: {place}. {gap:.1f} levels to go for {days:g} days of work."
+    if low <= target <= high:
+        reason += " The interval holds the target: it may be there already."
+    return Recommendation(
+        item=id_, step=step.id, state=state, level=mean, low=low, high=high, target=target,
+        proposed=id_ not in targets and step.id not in targets,
+        gap=gap, effort_days=days, move_days=advice.effort_days, gain=gap / days,
+        move=f"{at}→{at + 1}", action=say(advice.action), who=say(advice.who), effect=say(advice.effect),
+        reason=reason,
+    )  # fmt: skip
+
+
+def _days(item: Item, mean: float, target: float) -> float:
+    """Add up the work of every move from the level reached to the one that holds the target."""
+    first = min(max(int(mean), 1), len(item.advice))
+    last = min(max(math.ceil(target), first + 1), len(item.advice) + 1)
+    return float(sum(advice.effort_days for advice in item.advice[first - 1 : last - 1]))

@@ -1,0 +1,90 @@
+"""Drawn data through the real doors, without a store or a notebook: tally, release, estimates, findings."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from cxlib import anonymity, estimates, findings
+from cxlib.anonymity import Release
+from cxlib.findings import Finding
+from cxlib.framework import Framework, load_framework
+from cxlib.instrument import Instrument
+from cxlib.run.example import draw
+from cxlib.run.truths import Truths, read_truths
+from cxlib.tally import tally_batches
+
+ROOT = Path(__file__).resolve().parents[1]
+CUTS = ((), ("role",), ("hotel",), ("department",), ("role", "hotel"), ("role", "department"))
+DIMS = ("wave", "role", "hotel", "department")
+
+
+def cx7() -> Framework:
+    return load_framework(ROOT / "data" / "framework" / "cx7-1.0.0.yaml")
+
+
+def harbour() -> Truths:
+    return read_truths(ROOT / "data" / "examples" / "harbour" / "truths.yaml")
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """What a drawn data set is once it passed the door."""
+
+    release: Release
+    estimates: pd.DataFrame
+    instrument: Instrument
+    weights: dict[str, float]
+    waves: dict[str, str]
+
+    def findings(self, **options: Any) -> tuple[Finding, ...]:
+        *_, last = self.waves
+        return findings.findings(
+            self.release,
+            self.estimates,
+            self.instrument,
+            self.weights,
+            wave=last,
+            waves=self.waves,
+            **options,
+        )
+
+
+def drawn(
+    truths: Truths,
+    framework: Framework,
+    *,
+    seed: int | None = None,
+    cuts: tuple[tuple[str, ...], ...] = CUTS,
+    last: int = 3,
+) -> Drawn:
+    """Draw the last waves of a plan and take them through the door."""
+    instrument = Instrument(framework)
+    plans = truths.waves[-last:]
+    total = None
+    for plan in plans:
+        answers = draw(truths, framework, plan.id, seed)
+        items = [instrument.scales[item] for item in answers.items]
+        one = tally_batches(
+            [answers.to_batch()],
+            items,
+            DIMS,
+            framework=framework.stamp,
+            cuts=cuts,
+            constants={"wave": plan.id},
+        )
+        total = one if total is None else total + one
+    assert total is not None
+    release = anonymity.release(total, cuts, 5)
+    waves = [plan.id for plan in plans]
+    made = [
+        estimates.estimate_parts(total, release, instrument),
+        estimates.estimate_changes(total, release, instrument, waves, {}),
+    ]
+    weights = {role.id: role.weight for role in framework.roles}
+    return Drawn(
+        release, pd.concat(made, ignore_index=True), instrument, weights, {wave: wave for wave in waves}
+    )

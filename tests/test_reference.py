@@ -12,10 +12,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 import yaml
 
-from cxlib import stats
+from cxlib import contrasts, drivers, reliability, stats, units
 from cxlib.anonymity import hidden_cells
 from cxlib.ordering import sequence
 from cxlib.scoring import gated_level
@@ -40,6 +41,80 @@ def net_promoter(**counts: int) -> dict[str, Any]:
     return {**asdict(stats.net_promoter(**counts)), "se": stats.net_promoter_se(**counts)}
 
 
+SHARED = Path(__file__).resolve().parents[2] / "shared" / "reference"
+
+
+def columns_of(file: str, names: list[str]) -> Any:
+    """Read columns of a published table; a client survey that may not be committed may be missing."""
+    path = next((one for one in (FOLDER / file, SHARED / file) if one.is_file()), None)
+    if path is None:
+        pytest.skip(f"{file} is not in this clone: it may not be committed, and ../shared is missing")
+    return pd.read_csv(path)[names].to_numpy(float)
+
+
+def moments_of(values: Any) -> tuple[Any, Any, Any]:
+    there = ~np.isnan(values)
+    filled = np.where(there, values, 0).astype(np.int64)
+    both = there.astype(np.int64)
+    return both.T @ both, filled.T @ both, filled.T @ filled
+
+
+def alpha(
+    file: str, columns: list[str], reversed: list[str] | None = None, standardised: bool = False
+) -> dict[str, Any]:
+    values = columns_of(file, columns)
+    for name in reversed or []:
+        at = columns.index(name)
+        values[:, at] = values[:, at].min() + values[:, at].max() - values[:, at]
+    return asdict(reliability.cronbach_alpha(*moments_of(values), standardised=standardised))
+
+
+def omega(loadings: list[float], n: int) -> dict[str, Any]:
+    """Take moments that have these correlations: scaled up, so that whole numbers hold them closely."""
+    wanted = np.outer(loadings, loadings)
+    np.fill_diagonal(wanted, 1)
+    q = np.rint(wanted * 1e9 * (n - 1)).astype(np.int64)
+    none = np.zeros_like(q)
+    return asdict(reliability.mcdonald_omega(np.full_like(q, n), none, q))
+
+
+def lmg(file: str, outcome: str, drivers: list[str]) -> dict[str, Any]:
+    correlations = np.corrcoef(columns_of(file, [outcome, *drivers]).T)
+    return dict(zip(drivers, lmg_of(correlations, 0), strict=True))
+
+
+def cliffs_delta(x: list[int], y: list[int]) -> dict[str, Any]:
+    places = sorted({*x, *y})
+    return asdict(contrasts.cliffs_delta(*([one.count(place) for place in places] for one in (x, y))))
+
+
+def standardised_difference(**given: float) -> dict[str, Any]:
+    found = contrasts.standardised_difference(**given)
+    return {**asdict(found), "variance": ((found.high - found.low) / (2 * 1.959964)) ** 2}
+
+
+def raked(counts: Any, margins: Any) -> dict[str, Any]:
+    found = units.rake(np.array(counts), margins)
+    return {**asdict(found), "w00": found.weights[0, 0], "w10": found.weights[1, 0]}
+
+
+def expectation(counts: list[int]) -> dict[str, Any]:
+    found = stats.expectation(counts)
+    out = {name: getattr(found, name).value for name in ("exceeded", "met", "missed", "net")}
+    return {**out, "exceeded_low": found.exceeded.low, "exceeded_high": found.exceeded.high}
+
+
+def customer_effort(**given: Any) -> dict[str, Any]:
+    return dict(zip(("mean", "easy"), (one.value for one in stats.customer_effort(**given)), strict=True))
+
+
+def shrunken_deviations(**given: list[float]) -> dict[str, Any]:
+    found = units.shrink(**given)
+    centre = float(np.mean(given["mean"]))
+    return dict(zip("ABCDEF", (one.value - centre for one in found), strict=True))
+
+
+lmg_of = drivers.lmg
 FUNCTIONS: dict[str, Callable[..., dict[str, Any]]] = {
     "sequence": chain_of,
     "hidden_children": children_of_one_total,
@@ -47,6 +122,19 @@ FUNCTIONS: dict[str, Callable[..., dict[str, Any]]] = {
     "share": lambda **given: asdict(stats.share(**given)),
     "difference_of_shares": lambda **given: asdict(stats.difference_of_shares(**given)),
     "agreement": lambda **given: asdict(stats.agreement(**given)),
+    "alpha": alpha,
+    "omega": omega,
+    "rwg": lambda **given: asdict(reliability.rwg(**given)),
+    "lmg": lmg,
+    "cliffs_delta": cliffs_delta,
+    "standardised_difference": standardised_difference,
+    "confirmed": lambda **given: {"confirmed": int(contrasts.confirmed(**given).sum())},
+    "share_contrast": lambda **given: asdict(contrasts.difference_of_shares(**given)),
+    "shrunken_deviations": shrunken_deviations,
+    "raked": raked,
+    "expectation": expectation,
+    "customer_effort": customer_effort,
+    "median": lambda **given: asdict(stats.median(**given)),
     "gated_level": lambda **given: {"value": gated_level(**given)},
 }
 

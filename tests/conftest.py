@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 from hypothesis import settings as laws
@@ -141,6 +143,77 @@ def browser() -> Iterator[Any]:
         started = playwright.chromium.launch(executable_path=program, args=FLAGS)
         yield started
         started.close()
+
+
+BINARIES = ("/usr/lib/postgresql/*/bin", "/usr/pgsql-*/bin", "/opt/homebrew/opt/postgresql@*/bin")
+
+
+@pytest.fixture(scope="session")
+def postgresql(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Name a PostgreSQL server: CX_TEST_DATABASE_URL, or one started for these tests and thrown away.
+
+    It listens on a socket in a folder of its own and nowhere else. Without a server the test skips, or
+    fails where CX_REQUIRE_POSTGRES=1 asks for it.
+    """
+    if given := os.environ.get("CX_TEST_DATABASE_URL"):
+        yield given
+        return
+    found = sorted(path for pattern in BINARIES for path in Path("/").glob(f"{pattern[1:]}/initdb"))
+    if not found:
+        _without_postgresql("PostgreSQL is not installed (apt-get install postgresql)")
+    # The server refuses to run as root: there it runs as the user that Debian's package brings.
+    as_root = os.geteuid() == 0
+    if as_root and (shutil.which("runuser") is None or not _is_user("postgres")):
+        _without_postgresql("PostgreSQL does not run as root, and there is no user postgres to run it as")
+    # A socket's path may have about a hundred characters, which pytest's own folders can pass.
+    folder = Path(tempfile.mkdtemp(prefix="cxpg"))
+    if as_root:
+        shutil.chown(folder, "postgres")
+
+    def run(program: str, *args: str) -> None:
+        before = ["runuser", "-u", "postgres", "--"] if as_root else []
+        done = subprocess.run(
+            [*before, str(found[-1].parent / program), *args], capture_output=True, text=True, cwd=folder
+        )
+        if done.returncode:
+            _without_postgresql(f"{program} failed: {done.stderr.strip()[-300:]}")
+
+    data = str(folder / "data")
+    try:
+        run(
+            "initdb",
+            "--pgdata",
+            data,
+            "--auth",
+            "trust",
+            "--username",
+            "cx",
+            "--encoding",
+            "UTF8",
+            "--no-sync",
+        )
+        options = (
+            f"-c listen_addresses= -c unix_socket_directories={folder} -c fsync=off -c max_connections=80"
+        )
+        run("pg_ctl", "--pgdata", data, "--wait", "--log", str(folder / "log"), "--options", options, "start")
+        try:
+            yield f"postgresql+psycopg://cx@/postgres?host={folder}"
+        finally:
+            run("pg_ctl", "--pgdata", data, "--mode", "immediate", "stop")
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _is_user(name: str) -> bool:
+    import pwd
+
+    return any(one.pw_name == name for one in pwd.getpwall())
+
+
+def _without_postgresql(reason: str) -> NoReturn:
+    if os.environ.get("CX_REQUIRE_POSTGRES") == "1":
+        pytest.fail(f"CX_REQUIRE_POSTGRES=1, but {reason}")
+    pytest.skip(f"{reason}: the store is tested on SQLite only")
 
 
 @pytest.fixture

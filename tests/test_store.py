@@ -43,19 +43,18 @@ from cxlib.store.files import LocalFolder
 from cxlib.store.migrations import HEAD, alembic_config
 from cxlib.store.schema import VERSION_TABLE, metadata
 
-SERVER = "CX_TEST_DATABASE_URL"
 ROOT = Path(__file__).parents[1]
 FRAMEWORK = {"framework_id": "cx7", "framework_version": "1.0.0", "framework_document": "steps: []\n"}
 HOSTILE = ["", "acmé", "a'b\"c", "'; drop table engagement; --", "x\0y", "\udcff", "%s", "../../etc/x", "CON"]
 
 
-@pytest.fixture(params=["sqlite", *(["postgresql"] if os.environ.get(SERVER) else [])])
+@pytest.fixture(params=["sqlite", "postgresql"])
 def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     """Name an empty database: a file of this test, and a schema of its own where a server is given."""
     if request.param == "sqlite":
         yield f"sqlite:///{tmp_path / 'data' / 'local' / 'cx.sqlite'}"
         return
-    server, schema = make_url(os.environ[SERVER]), f"cx_{secrets.token_hex(6)}"
+    server, schema = make_url(request.getfixturevalue("postgresql")), f"cx_{secrets.token_hex(6)}"
     engine = create_engine(server, isolation_level="AUTOCOMMIT")
     with engine.connect() as connection:
         connection.execute(text(f"CREATE SCHEMA {schema}"))
@@ -150,13 +149,6 @@ def says(error: pytest.ExceptionInfo[StoreError], *parts: str) -> None:
         assert part in message
     assert not re.search(r"\b(SELECT|INSERT|UPDATE|sqlalchemy|sqlite3|Traceback)\b", message)
     assert error.value.fix
-
-
-@pytest.mark.skipif(
-    not os.environ.get(SERVER), reason=f"{SERVER} is not set: the store is tested on SQLite only"
-)
-def test_the_store_is_tested_on_postgresql_as_well(database_url: str) -> None:
-    assert make_url(database_url).get_backend_name() in {"sqlite", "postgresql"}
 
 
 # ── Tables ──────────────────────────────────────────────────────────────────────────────────────

@@ -121,13 +121,35 @@ def insert_batch(connection: Connection, values: dict[str, Any], pseudonyms: Pse
             f"{values['source_name']} was imported by another process just now",
             fix="Nothing needs to be done.",
         ) from None
+    for chunk in pseudonyms.chunks(CHUNK_ROWS):
+        if connection.dialect.name == "postgresql":
+            _copy(connection, values["wave"], key, chunk)
+        else:
+            _insert(connection, values["wave"], key, chunk)
+
+
+def _insert(connection: Connection, wave_key: int, batch_key: int, chunk: list[str]) -> None:
+    rows = select(literal(wave_key, Integer), _as_rows(connection, chunk), literal(batch_key, Integer))
     try:
-        for chunk in pseudonyms.chunks(CHUNK_ROWS):
-            rows = select(
-                literal(values["wave"], Integer), _as_rows(connection, chunk), literal(key, Integer)
-            )
-            connection.execute(insert(respondent).from_select(["wave", "pseudonym", "batch"], rows))
+        connection.execute(insert(respondent).from_select(["wave", "pseudonym", "batch"], rows))
     except IntegrityError:
+        raise AlreadyAnsweredError from None
+
+
+def _copy(connection: Connection, wave_key: int, batch_key: int, chunk: list[str]) -> None:
+    """Send rows by PostgreSQL's COPY, within the transaction that is open."""
+    from psycopg.errors import UniqueViolation
+
+    driver: Any = connection.connection.driver_connection
+    columns = ("wave", "pseudonym", "batch")
+    try:
+        with (
+            driver.cursor() as cursor,
+            cursor.copy(f"COPY respondent ({', '.join(columns)}) FROM STDIN") as copy,
+        ):
+            for pseudonym in chunk:
+                copy.write_row((wave_key, pseudonym, batch_key))
+    except UniqueViolation:
         raise AlreadyAnsweredError from None
 
 

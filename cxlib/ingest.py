@@ -27,7 +27,7 @@ from cxlib.conversion import EDGES, Convert, Field, Plan, Rejection, clean, plan
 from cxlib.errors import ContractError, IngestError, Problem, nearest
 from cxlib.frames import BLANK, DATE, DONT_KNOW, NOT_APPLICABLE, RESPONDENT, ROLE, ItemScale
 from cxlib.mapping import MappingSpec
-from cxlib.sources import Batch, Source, SurveyFile, open_survey
+from cxlib.sources import Batch, Source, SurveyFile, open_survey, widened
 
 KEPT_PROBLEMS: Final = 10_000
 MOST_SEGMENT_VALUES: Final = 10_000
@@ -95,7 +95,7 @@ def convert(
     Parameters
     ----------
     path
-        A CSV or Parquet file.
+        A CSV or TSV file, an Excel workbook, or a Parquet file.
     mapping
         What its columns mean.
     scales
@@ -119,7 +119,7 @@ def convert(
     if not 16 <= len(key) <= 64:
         raise ContractError(f"a key of {len(key)} bytes; expected 16–64")
     planned = plan(mapping, scales, roles, segments)
-    with closing(open_survey(path, mapping.source, mapping.columns)) as survey:
+    with closing(_open(path, mapping)) as survey:
         reader = _Reader(survey, path.name, planned, key)
         with _writer(out, planned.schema) as write:
             for table in reader.tables():
@@ -131,6 +131,16 @@ def convert(
         if progress is not None:
             progress(survey.size, survey.size)
         return reader.imported()
+
+
+def _open(path: Path, mapping: MappingSpec) -> SurveyFile:
+    """Open a survey file, and turn one with a row an answer into one with a row a respondent."""
+    dates = {"date_format": mapping.date.format} if mapping.date else {}
+    if mapping.long is None:
+        return open_survey(path, mapping.source, mapping.columns, **dates)
+    wanted = [*mapping.about, mapping.long.item, mapping.long.answer]
+    with closing(open_survey(path, mapping.source, wanted, **dates)) as long:
+        return widened(long, path.name, mapping)
 
 
 def pseudonym(key: bytes, respondent: str) -> str:
@@ -250,6 +260,8 @@ class _Column:
             meanings = [None if isinstance(meaning, Rejection) else meaning for meaning in meanings]
         times = np.bincount(places, minlength=len(texts)).tolist()
         for text, meaning, count in zip(texts, meanings, times, strict=True):
+            if not count:  # left in the dictionary by an empty row that was taken out
+                continue
             self.seen[meaning] += count
             if (
                 text

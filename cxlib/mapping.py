@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints, model_validator
 
@@ -31,11 +31,18 @@ class ScaleSpec(Model):
 
 
 class SourceSpec(Model):
-    """How the file is written; what is left out is recognised from the file and reported."""
+    """How the file is written; what is left out is recognised from the file and reported.
 
-    format: Annotated[str, StringConstraints(pattern=r"^(csv|parquet)$")] | None = None
+    `sheet`, `header_row` and `totals` are of workbooks: which sheet, which of its rows holds the headers,
+    and whether rows of totals at its end are left out or refused.
+    """
+
+    format: Annotated[str, StringConstraints(pattern=r"^(csv|tsv|xlsx|parquet)$")] | None = None
     encoding: Name | None = None
     delimiter: Annotated[str, StringConstraints(min_length=1, max_length=1)] | None = None
+    sheet: Name | None = None
+    header_row: Annotated[int, Field(ge=1)] | None = None
+    totals: Literal["refuse", "skip"] = "refuse"
 
 
 class DimensionMapping(Model):
@@ -65,6 +72,16 @@ class ItemMapping(Model):
     scale: Name | None = None
     text: Name | None = None
     values: dict[str, int] = {}
+
+
+class LongSpec(Model):
+    """A file with a row an answer: the column that names the question, and the one that holds the answer.
+
+    An item's `column` is then what stands in the column of questions.
+    """
+
+    item: Name
+    answer: Name
 
 
 class ConstructSpec(Model):
@@ -98,6 +115,7 @@ class MappingSpec(Model):
     not_applicable: list[str] = []
     dont_know: list[str] = []
     scales: dict[Dimension, ScaleSpec] = {}
+    long: LongSpec | None = None
     items: Annotated[list[ItemMapping], Field(min_length=1)]
     constructs: list[ConstructSpec] = []
     drivers: list[DriversSpec] = []
@@ -116,6 +134,8 @@ class MappingSpec(Model):
                 raise at(f"column {item.column!r} is the id; it cannot be an answer", "items", i, "column")
             if item.scale is not None and item.scale not in self.scales:
                 raise at(f"unknown scale {item.scale}{nearest(item.scale, self.scales)}", "items", i, "scale")
+        if self.long is not None and self.id is None:
+            raise at("a file with a row an answer needs `id`: it says whose answer a row is", "long")
         names = [construct.id for construct in self.constructs]
         for c, construct in enumerate(self.constructs):
             if construct.id in (*names[:c], *items):
@@ -146,12 +166,17 @@ class MappingSpec(Model):
         return ItemScale(item.item, scale.low, scale.top)
 
     @property
-    def columns(self) -> list[str]:
-        """Every column that the mapping reads."""
+    def about(self) -> list[str]:
+        """The columns that say whose answers these are, and when they were given."""
         dims = [dim.column for dim in (self.role, *self.segments.values()) if dim.column is not None]
         extra = [self.id] if self.id is not None else []
         dates = [self.date.column] if self.date else []
-        return [*extra, *dims, *dates, *(item.column for item in self.items)]
+        return [*extra, *dims, *dates]
+
+    @property
+    def columns(self) -> list[str]:
+        """Every column that the mapping reads, of a long file once it is wide."""
+        return [*self.about, *(item.column for item in self.items)]
 
 
 def read_mapping(path: Path) -> MappingSpec:

@@ -22,6 +22,7 @@ from cxlib.errors import ContractError, IngestError
 from cxlib.frames import DONT_KNOW, NOT_APPLICABLE, ItemScale
 from cxlib.ingest import ItemCounts, convert, pseudonym
 from cxlib.mapping import MappingSpec, read_mapping
+from cxlib.sources import delimited
 
 KEY = b"a key of one engagement, 32 byte"
 ROLES = ("leadership", "frontline", "customer")
@@ -124,8 +125,8 @@ def test_bytes_do_not_depend_on_how_the_file_was_cut(run: Any, tmp_path: Path, m
     )
     monkeypatch.setattr(ingest, "ROWS_PER_GROUP", 700)
     whole, _ = run(text, out=tmp_path / "one")
-    monkeypatch.setattr(sources, "BLOCK", 997)
-    monkeypatch.setattr(sources, "PARSED", 300)
+    monkeypatch.setattr(delimited, "BLOCK", 997)
+    monkeypatch.setattr(delimited, "PARSED", 300)
     cut, _ = run(text, out=tmp_path / "two")
     assert whole == cut
     assert whole.rows == 2000
@@ -331,7 +332,7 @@ ENCODING = "Declare source.encoding in the mapping (often cp1252), or save the f
 MARK = "Export the file again with quoted text, or double the mark."
 NUL = "If the file is UTF-16 without its mark, declare source.encoding: utf-16-le; otherwise export it again."
 ROWS = "Nothing was imported. Fix the export or the mapping. All cells: error.problems"
-SAVE = "Save the sheet of answers as “CSV UTF-8” and import that."
+SAVE = "Save the sheet of answers as “Excel workbook (.xlsx)” or “CSV UTF-8” and import that."
 
 BAD_FILES: dict[str, tuple[bytes, str]] = {
     "0 bytes": (
@@ -348,15 +349,17 @@ BAD_FILES: dict[str, tuple[bytes, str]] = {
     ),
     "a workbook": (
         b"PK\x03\x04\x14\x00\x06\x00",
-        f"wave2.csv is an Excel workbook (or another zip archive); expected CSV or Parquet\n{SAVE}",
+        "wave2.csv is a damaged workbook, or another zip archive; "
+        f"expected CSV, TSV, XLSX or Parquet\n{SAVE}",
     ),
     "an old workbook": (
         b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1\x00",
-        f"wave2.csv is an Excel workbook of the old kind (.xls); expected CSV or Parquet\n{SAVE}",
+        "wave2.csv is an Excel workbook of the old kind (.xls), or one that a password protects; "
+        f"expected CSV, TSV, XLSX or Parquet\n{SAVE}",
     ),
     "a web page": (
         b"<!doctype html><script>alert(1)</script>",
-        f"wave2.csv is a web page; expected CSV or Parquet\n{SAVE}",
+        f"wave2.csv is a web page; expected CSV, TSV, XLSX or Parquet\n{SAVE}",
     ),
     "a NUL byte": (b"id,unit,Q1,Q2\n1,N\x00rth,5,5\n", f"wave2.csv row 2: a NUL byte; expected text\n{NUL}"),
     "UTF-16 without its mark": (
@@ -575,9 +578,14 @@ def test_a_file_that_is_not_what_was_declared_is_refused(run: Any, tmp_path: Pat
 
 def test_a_missing_file_and_a_folder_are_refused(run: Any, tmp_path: Path) -> None:
     gone = refusal(run, tmp_path, tmp_path / "gone.csv")
-    assert str(gone) == f"{tmp_path}/gone.csv does not exist; expected a CSV or Parquet file\nCheck the path."
+    assert (
+        str(gone)
+        == f"{tmp_path}/gone.csv does not exist; expected a CSV, TSV, XLSX or Parquet file\nCheck the path."
+    )
     folder = refusal(run, tmp_path, tmp_path)
-    assert str(folder) == f"{tmp_path} is a folder; expected a CSV or Parquet file\nCheck the path."
+    assert (
+        str(folder) == f"{tmp_path} is a folder; expected a CSV, TSV, XLSX or Parquet file\nCheck the path."
+    )
 
 
 @pytest.mark.parametrize("kept", [0.2, 0.9])
@@ -637,8 +645,8 @@ def test_problems_stand_in_the_order_of_the_file(run: Any, tmp_path: Path) -> No
 
 
 def test_row_numbers_hold_across_blocks(run: Any, tmp_path: Path, monkeypatch: Any) -> None:
-    monkeypatch.setattr(sources, "BLOCK", 1000)
-    monkeypatch.setattr(sources, "PARSED", 200)
+    monkeypatch.setattr(delimited, "BLOCK", 1000)
+    monkeypatch.setattr(delimited, "PARSED", 200)
     lines = [f'{i},"Un\tit"'.replace("\t", "") + f',{i % 5 + 1},"{i % 5 + 1}"' for i in range(500)]
     lines[300] = "300,Unit,1"
     lines[77] = "77,Unit,1,8"
@@ -651,8 +659,8 @@ def test_row_numbers_hold_across_blocks(run: Any, tmp_path: Path, monkeypatch: A
 def test_a_quotation_mark_never_closed_in_a_long_file_is_found_early(
     run: Any, tmp_path: Path, monkeypatch: Any
 ) -> None:
-    monkeypatch.setattr(sources, "BLOCK", 1000)
-    monkeypatch.setattr(sources, "LONGEST_RECORD", 5000)
+    monkeypatch.setattr(delimited, "BLOCK", 1000)
+    monkeypatch.setattr(delimited, "LONGEST_RECORD", 5000)
     rows = "".join(f"{i},North,5,5\n" for i in range(5000))
     error = refusal(run, tmp_path, "id,unit,Q1,Q2\n1,North,5,5\n" + '2,"North,5,5\n' + rows)
     assert error.headline == "wave2.csv row 3: a quotation mark opens and is never closed"
@@ -763,7 +771,7 @@ def test_rows_without_ids_stay_distinct_and_are_the_same_again(run: Any, monkeyp
     assert len(set(first)) == imported.rows == 600
     assert not imported.has_ids
     assert "no id column: pseudonyms stand for rows of the file" in imported.notes
-    monkeypatch.setattr(sources, "BLOCK", 100)
+    monkeypatch.setattr(delimited, "BLOCK", 100)
     _, again = run(text, mapping(id=None))
     assert again["respondent"].to_pylist() == first
     _, longer = run(text + "North,5,5,new\n", mapping(id=None))
@@ -824,7 +832,7 @@ def test_any_answers_come_back_as_they_were(
     ]
     text = end.join([delimiter.join(["id", "unit", "Q1", "said", "Q2"]), *lines])
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sources, "BLOCK", block)
+        patch.setattr(delimited, "BLOCK", block)
         imported, table = run(text.encode(encoding))
     assert imported.rows == len(rows)
     assert table["s3.i04"].to_pylist() == [one for one, *_ in rows]

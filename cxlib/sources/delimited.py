@@ -1,8 +1,7 @@
-"""Survey files as text: recognised by their marks, read in one pass, each row known by its number.
+"""CSV: cut into blocks of whole records here, and parsed by pyarrow block by block.
 
-CSV is cut into blocks of whole records here and parsed by pyarrow block by block. pyarrow alone cannot
-be trusted with it: a quotation mark that is never closed makes it swallow the rows that follow in
-silence, and it knows row numbers only without threads.
+pyarrow alone cannot be trusted with it: a quotation mark that is never closed makes it swallow the rows
+that follow in silence, and it knows row numbers only without threads.
 
 Rows are numbered as a spreadsheet shows them: the header is row 1, and a line break inside quotation
 marks does not begin a row.
@@ -17,17 +16,16 @@ import io
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, Final, Protocol
+from typing import BinaryIO, Final
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.csv
-import pyarrow.parquet
 
 from cxlib.errors import IngestError
 from cxlib.mapping import SourceSpec
+from cxlib.sources.base import CODED, DELIMITERS, TEXT, Batch, Source
 
-DELIMITERS: Final = {",": "comma", ";": "semicolon", "\t": "tab", "|": "vertical bar"}
 BLOCK: Final = 16 << 20
 PARSED: Final = 4 << 20
 LONGEST_RECORD: Final = 16 << 20
@@ -40,128 +38,6 @@ _BOMS: Final = (
     (codecs.BOM_UTF16_LE, "utf-16-le"),
     (codecs.BOM_UTF16_BE, "utf-16-be"),
 )
-_SIGNATURES: Final = (
-    (b"PK\x03\x04", "an Excel workbook (or another zip archive)"),
-    (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "an Excel workbook of the old kind (.xls)"),
-    (b"\x1f\x8b", "compressed by gzip"),
-    (b"%PDF", "a PDF"),
-    (b"$FL2", "an SPSS file"),
-    (b"<!DOCTYPE", "a web page"),
-    (b"<html", "a web page"),
-)
-_PARQUET: Final = b"PAR1"
-_TEXT: Final = pa.string()
-_CODED: Final = pa.dictionary(pa.int32(), pa.string())
-
-
-@dataclass(frozen=True)
-class Source:
-    """How a survey file is written; `recognised` names what the mapping left to be found out."""
-
-    format: str
-    encoding: str | None = None
-    delimiter: str | None = None
-    recognised: tuple[str, ...] = ()
-
-    @property
-    def notes(self) -> list[str]:
-        """One sentence for each property: "separator ; (recognised)"."""
-        shown = {"format": self.format, "encoding": self.encoding, "separator": self.delimiter}
-        if self.delimiter is not None and not self.delimiter.isprintable():
-            shown["separator"] = DELIMITERS.get(self.delimiter, repr(self.delimiter))
-        return [
-            f"{name} {value} ({'recognised' if name in self.recognised else 'declared'})"
-            for name, value in shown.items()
-            if value is not None
-        ]
-
-
-@dataclass(frozen=True)
-class Batch:
-    """Some responses as text without gaps.
-
-    `columns` holds, by position in the header, string arrays, or dictionary arrays of strings; `rows`
-    the number of each row; `misfits` the rows left out because their fields do not fit the header, each
-    with the number of its fields.
-    """
-
-    columns: dict[int, pa.Array]
-    rows: np.ndarray
-    misfits: tuple[tuple[int, int], ...] = ()
-
-
-class SurveyFile(Protocol):
-    """A survey file that was recognised, and can be read once.
-
-    `readable` holds the positions of the columns that can be text; `done` counts bytes, up to `size`.
-    """
-
-    source: Source
-    header: list[str]
-    readable: list[int]
-    size: int
-    done: int
-
-    @property
-    def sha256(self) -> str: ...
-
-    def batches(self, columns: Collection[int], coded: Collection[int]) -> Iterator[Batch]: ...
-
-    def close(self) -> None: ...
-
-
-def open_survey(path: Path, spec: SourceSpec, wanted: Collection[str] = ()) -> SurveyFile:
-    """Open a survey file and read its header.
-
-    Parameters
-    ----------
-    path
-        A CSV or Parquet file.
-    spec
-        What the mapping declares of the file; the rest is recognised.
-    wanted
-        Headers that the mapping reads: they decide between separators that are both possible.
-
-    Raises
-    ------
-    IngestError
-        If there is no such file, it is empty, or it is not what it is said to be.
-    """
-    if not path.is_file():
-        kind = "is a folder" if path.is_dir() else "does not exist"
-        raise IngestError(f"{path} {kind}; expected a CSV or Parquet file", fix="Check the path.")
-    size = path.stat().st_size
-    if size == 0:
-        raise IngestError(
-            f"{path.name} is empty (0 bytes); expected a header and at least one response",
-            fix="Export it again.",
-        )
-    with path.open("rb") as file:
-        head = file.read(16)
-    is_parquet = head.startswith(_PARQUET)
-    if spec.format == "parquet" and not is_parquet:
-        raise IngestError(
-            f"{path.name} is not a Parquet file, which the mapping declares",
-            fix="Correct source.format in the mapping, or leave it out.",
-        )
-    if spec.format == "csv" and is_parquet:
-        raise IngestError(
-            f"{path.name} is a Parquet file; the mapping declares csv",
-            fix="Correct source.format in the mapping, or leave it out.",
-        )
-    recognised = () if spec.format else ("format",)
-    if is_parquet:
-        return _ParquetSurvey(path, Source("parquet", recognised=recognised))
-    for signature, kind in _SIGNATURES:
-        if head.lower().startswith(signature.lower()):
-            raise IngestError(
-                f"{path.name} is {kind}; expected CSV or Parquet",
-                fix="Save the sheet of answers as “CSV UTF-8” and import that.",
-            )
-    return _CsvSurvey(path, spec, head, recognised, wanted)
-
-
-# ── CSV ─────────────────────────────────────────────────────────────────────────────────────────
 
 
 @dataclass(frozen=True)
@@ -238,7 +114,7 @@ def _lines(data: bytes) -> int:
     return lines if RETURN not in data else lines + data.count(b"\r") - data.count(b"\r\n")
 
 
-class _CsvSurvey:
+class CsvSurvey:
     """A CSV file; see :class:`SurveyFile`."""
 
     def __init__(
@@ -313,7 +189,7 @@ class _CsvSurvey:
                     invalid_row_handler=leave_out,
                 ),
                 convert_options=pa.csv.ConvertOptions(
-                    column_types={names[i]: _CODED if i in coded else _TEXT for i in columns},
+                    column_types={names[i]: CODED if i in coded else TEXT for i in columns},
                     include_columns=wanted,
                     strings_can_be_null=False,
                     check_utf8=False,
@@ -333,7 +209,7 @@ class _CsvSurvey:
             yield Batch(arrays, numbers[start : start + piece.num_rows], misfits)
             start, misfits = start + piece.num_rows, ()
         if misfits:
-            yield Batch({int(name): pa.array([], _TEXT) for name in wanted}, numbers[:0], misfits)
+            yield Batch({int(name): pa.array([], TEXT) for name in wanted}, numbers[:0], misfits)
 
     def _read_blocks(self, encoding: str, *, is_declared: bool) -> Iterator[tuple[bytes, int, bool]]:
         """Cut the file into whole records in UTF-8, each piece with the row it begins at."""
@@ -467,71 +343,3 @@ def _header(name: str, record: str, declared: str | None, wanted: Collection[str
     if best_score < (0, 0):
         raise IngestError(f"{name} row 1 is not a header", fix="Check that this is a survey export.")
     return best, found
-
-
-# ── Parquet ─────────────────────────────────────────────────────────────────────────────────────
-
-
-class _ParquetSurvey:
-    """A Parquet file, every column cast to text; see :class:`SurveyFile`."""
-
-    def __init__(self, path: Path, source: Source) -> None:
-        self.name = path.name
-        self.source = source
-        self.size = path.stat().st_size
-        self.done = 0
-        with path.open("rb") as handle:
-            self.sha256 = hashlib.file_digest(handle, "sha256").hexdigest()
-        try:
-            self._file = pa.parquet.ParquetFile(path, pre_buffer=False, buffer_size=1 << 20)
-            self._schema = self._file.schema_arrow
-        except (pa.ArrowException, OSError) as error:
-            raise self._damaged(error) from None
-        self.header = list(self._schema.names)
-        self.readable = [i for i, kind in enumerate(self._schema.types) if _is_plain(kind)]
-
-    def close(self) -> None:
-        self._file.close()
-
-    def batches(self, columns: Collection[int], coded: Collection[int]) -> Iterator[Batch]:
-        """Read the rows; see :class:`SurveyFile`."""
-        row, total = 2, max(1, self._file.metadata.num_rows)
-        names = [self.header[position] for position in sorted(columns)]
-        by_name = len(set(self.header)) == len(self.header)
-        pieces = self._file.iter_batches(batch_size=1 << 16, columns=names if by_name else None)
-        while True:
-            try:
-                piece = next(pieces, None)
-            except (pa.ArrowException, OSError) as error:
-                raise self._damaged(error) from None
-            if piece is None:
-                return
-            arrays = {}
-            for position in columns:
-                array = self._text(piece.column(self.header[position] if by_name else position), position)
-                arrays[position] = array.dictionary_encode() if position in coded else array
-            self.done = self.size * (row - 2 + piece.num_rows) // total
-            yield Batch(arrays, np.arange(row, row + piece.num_rows))
-            row += piece.num_rows
-
-    def _text(self, array: pa.Array, position: int) -> pa.Array:
-        try:
-            return array.cast(_TEXT).fill_null("")
-        except (pa.ArrowException, UnicodeDecodeError):
-            raise IngestError(
-                f"{self.name} column {self.header[position]!r} holds {array.type}; "
-                "expected text, numbers or dates",
-                fix="Write one plain value a cell, or leave the column out.",
-            ) from None
-
-    def _damaged(self, error: Exception) -> IngestError:
-        return IngestError(
-            f"{self.name} is a damaged or truncated Parquet file ({str(error).splitlines()[0][:80]})",
-            fix="Export or copy it again.",
-        )
-
-
-def _is_plain(kind: pa.DataType) -> bool:
-    if pa.types.is_dictionary(kind):
-        kind = kind.value_type
-    return not (pa.types.is_nested(kind) or pa.types.is_binary(kind) or pa.types.is_large_binary(kind))

@@ -1,0 +1,273 @@
+"""Excel workbooks: one visible sheet, read row by row; typed cells written out as the text they show.
+
+openpyxl streams the rows. What it passes over in silence is looked for in the sheet's own XML first:
+formulas whose result nobody saved, and headers that span several columns.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+import re
+import zipfile
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import pyarrow as pa
+
+from cxlib.errors import IngestError, nearest
+from cxlib.mapping import SourceSpec
+from cxlib.sources.base import TEXT, Batch, Source
+
+# What a workbook may unfold to: far above any survey, far below what fills a machine.
+MOST_BYTES: Final = 1 << 30
+MOST_RATIO: Final = 500
+ROWS: Final = 1 << 14
+PIECE: Final = 1 << 22
+OVERLAP: Final = 1 << 16
+TOTALS: Final = frozenset(
+    [
+        "total",
+        "totals",
+        "sum",
+        "subtotal",
+        "grand",
+        "average",
+        "mean",
+        "median",
+        "count",
+        "summe",
+        "gesamt",
+        "gesamtsumme",
+        "mittelwert",
+        "durchschnitt",
+        "anzahl",
+        "somme",
+        "moyenne",
+        "total_general",
+        "suma",
+        "promedio",
+        "gemiddelde",
+        "totaal",
+    ]
+)
+_UNSAVED: Final = re.compile(
+    rb'<c\b[^>]*\br="([A-Z]{1,3}[0-9]{1,7})"[^>]*>\s*<f\b(?:[^>]*/>|[^>]*>[^<]*</f>)\s*(?:<v\s*/>|<v></v>)?\s*</c>'
+)
+_MERGED: Final = re.compile(rb'<mergeCell\b[^>]*\bref="([A-Z]{1,3})([0-9]{1,7}):([A-Z]{1,3})([0-9]{1,7})"')
+
+
+class WorkbookSurvey:
+    """One sheet of an Excel workbook; see :class:`cxlib.sources.base.SurveyFile`."""
+
+    def __init__(self, path: Path, spec: SourceSpec, source: Source, date_format: str) -> None:
+        self.name, self.source, self.done = path.name, source, 0
+        self.size = path.stat().st_size
+        self._date_format, self._skip = date_format, spec.totals == "skip"
+        with path.open("rb") as handle:
+            self.sha256 = hashlib.file_digest(handle, "sha256").hexdigest()
+        _refuse_bombs(path)
+        self._book = _opened(path)
+        try:
+            self._sheet = self._chosen(spec.sheet)
+            merged = self._looked_through(path)
+            self._rows = self._sheet.iter_rows(values_only=True)
+            self._header_row = spec.header_row or 1
+            above = [next(self._rows, ()) for _ in range(self._header_row)]
+            self.header = self._headers(above[-1] if above else (), merged)
+        except BaseException:
+            self.close()
+            raise
+        self.readable = list(range(len(self.header)))
+        if self._header_row > 1:
+            self._remark(f"header in row {self._header_row}, the rows above it not read")
+
+    def close(self) -> None:
+        self._book.close()
+
+    def batches(self, columns: Collection[int], coded: Collection[int]) -> Iterator[Batch]:
+        """Read the rows; see :class:`cxlib.sources.base.SurveyFile`."""
+        wanted = sorted(columns)
+        numbers: list[int] = []
+        texts: list[list[str]] = []
+        skipped: list[int] = []
+        for number, row in enumerate(self._rows, self._header_row + 1):
+            if word := _is_total(row):
+                if not self._skip:
+                    raise IngestError(
+                        f"{self.name} row {number} begins with {word!r}: a row of totals is nobody's answer",
+                        fix="Delete it from the sheet, or declare source.totals: skip in the mapping.",
+                    )
+                skipped.append(number)
+                continue
+            if extra := [at for at in range(len(self.header), len(row)) if row[at] not in (None, "")]:
+                raise IngestError(
+                    f"{self.name} cell {_column(extra[0])}{number} holds {str(row[extra[0]])[:40]!r} "
+                    "under no header",
+                    fix="Give the column a header, or clear it.",
+                )
+            texts.append([self._text(row[at]) if at < len(row) else "" for at in wanted])
+            numbers.append(number)
+            if len(numbers) == ROWS:
+                yield self._batch(wanted, texts, numbers, coded)
+                texts, numbers = [], []
+        if skipped:
+            rows = ", ".join(map(str, skipped[:5]))
+            self._remark(f"rows of totals left out: {rows}{' …' if len(skipped) > 5 else ''}")
+        self.done = self.size
+        if numbers:
+            yield self._batch(wanted, texts, numbers, coded)
+
+    def _batch(
+        self, wanted: Sequence[int], texts: list[list[str]], numbers: list[int], coded: Collection[int]
+    ) -> Batch:
+        arrays = {at: pa.array([row[place] for row in texts], TEXT) for place, at in enumerate(wanted)}
+        arrays = {at: one.dictionary_encode() if at in coded else one for at, one in arrays.items()}
+        return Batch(arrays, np.array(numbers))
+
+    def _text(self, value: Any) -> str:
+        """Write a typed cell as the text it stands for."""
+        if value is None:
+            return ""
+        if isinstance(value, bool):
+            return "true" if value else "false"
+        if isinstance(value, float):
+            return str(int(value)) if value.is_integer() and abs(value) < 1e15 else repr(value)
+        if isinstance(value, dt.datetime | dt.date):
+            return value.strftime(self._date_format)
+        return str(value)
+
+    def _chosen(self, name: str | None) -> Any:
+        """Return the sheet to read: the one named, else the only visible one that holds anything."""
+        sheets = {sheet.title: sheet for sheet in self._book.worksheets}
+        if name is not None:
+            if name not in sheets:
+                raise IngestError(
+                    f"{self.name} has no sheet {name!r}{nearest(name, sheets)}; it has {', '.join(sheets)}",
+                    fix="Correct source.sheet in the mapping.",
+                )
+            self._remark(f"sheet {name} (declared)")
+            return _measured(sheets[name])
+        visible = [_measured(sheet) for sheet in sheets.values() if sheet.sheet_state == "visible"]
+        hidden = [sheet.title for sheet in sheets.values() if sheet.sheet_state != "visible"]
+        filled = [sheet for sheet in visible if _is_filled(sheet)]
+        if len(filled) != 1:
+            found = ", ".join(sheet.title for sheet in filled) or "none"
+            beside = f"; hidden: {', '.join(hidden)}" if hidden else ""
+            raise IngestError(
+                f"{self.name} has {len(filled)} visible sheets with anything in them ({found}{beside}); "
+                "expected one",
+                fix="Name the sheet of answers as source.sheet in the mapping.",
+            )
+        self._remark(f"sheet {filled[0].title} (recognised)")
+        if hidden:
+            self._remark(f"hidden sheets not read: {', '.join(hidden)}")
+        return filled[0]
+
+    def _headers(self, row: Sequence[Any], merged: dict[int, int]) -> list[str]:
+        """Name every column; those under one merged cell are told apart by their place in it."""
+        texts = [self._text(value).strip() for value in row]
+        while texts and not texts[-1] and len(texts) - 1 not in merged:
+            texts.pop()
+        for at, first in merged.items():
+            if at < len(texts) and texts[first] and not texts[at]:
+                texts[at] = f"{texts[first]} [{at - first + 1}]"
+        if merged and any(first < len(texts) and texts[first] for first in merged.values()):
+            spans = sorted({texts[first] for first in merged.values() if first < len(texts)})
+            self._remark(f"merged headers counted through: {', '.join(spans[:3])}")
+        if not any(texts):
+            raise IngestError(
+                f"{self.name} sheet {self._sheet.title}: row {self._header_row} is empty; "
+                "expected the headers",
+                fix="Declare source.header_row in the mapping: the number of the row with the headers.",
+            )
+        return texts
+
+    def _looked_through(self, path: Path) -> dict[int, int]:
+        """Refuse a formula without a saved result; return column → first column of merged header cells."""
+        merged: dict[int, int] = {}
+        with zipfile.ZipFile(path) as archive, archive.open(self._sheet._worksheet_path) as xml:
+            before = b""
+            while piece := xml.read(PIECE):
+                window = before + piece
+                if unsaved := _UNSAVED.search(window):
+                    raise IngestError(
+                        f"{self.name} cell {unsaved[1].decode()} is a formula without a saved result",
+                        fix="Open the workbook in a spreadsheet program, save it, and import it again.",
+                    )
+                for left, top, right, bottom in _MERGED.findall(window):
+                    if int(top) == int(bottom):
+                        first = _place(left.decode())
+                        merged |= dict.fromkeys(range(first + 1, _place(right.decode()) + 1), first)
+                before = window[-OVERLAP:]
+        return merged
+
+    def _remark(self, text: str) -> None:
+        self.source = replace(self.source, remarks=(*self.source.remarks, text))
+
+
+def _opened(path: Path) -> Any:
+    import openpyxl
+    from openpyxl.utils.exceptions import InvalidFileException
+
+    try:
+        # Formulas come as their saved results; defusedxml, installed beside it, refuses entities.
+        return openpyxl.load_workbook(path, read_only=True, data_only=True, keep_links=False)
+    except (InvalidFileException, zipfile.BadZipFile, KeyError, ValueError, OSError, SyntaxError) as error:
+        cause = next(iter(str(error).splitlines()), type(error).__name__)
+        raise IngestError(
+            f"{path.name} is a damaged workbook ({cause[:80]})", fix="Save or copy it again."
+        ) from None
+
+
+def _refuse_bombs(path: Path) -> None:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            unfolded = sum(one.file_size for one in archive.infolist())
+    except (zipfile.BadZipFile, OSError) as error:
+        raise IngestError(f"{path.name} is a damaged workbook ({error})", fix="Copy it again.") from None
+    if unfolded > MOST_BYTES or unfolded > max(MOST_RATIO * path.stat().st_size, 1 << 24):
+        raise IngestError(
+            f"{path.name} would unfold to {unfolded >> 20:,} MB; expected at most "
+            f"{MOST_BYTES >> 20:,} MB, and {MOST_RATIO} times the file",
+            fix="Export the answers as CSV; if the file came from outside, do not trust it.",
+        )
+
+
+def _measured(sheet: Any) -> Any:
+    # What a sheet says of its own size can be wrong, or a trap.
+    sheet.reset_dimensions()
+    return sheet
+
+
+def _is_filled(sheet: Any) -> bool:
+    first = sheet.iter_rows(max_row=50, values_only=True)
+    return any(value not in (None, "") for row in first for value in row)
+
+
+def _is_total(row: Sequence[Any]) -> str:
+    """Return the word by which a row says that it holds totals, or nothing."""
+    first = next((value for value in row if value not in (None, "")), None)
+    if not isinstance(first, str):
+        return ""
+    words = re.findall(r"\w+", first.casefold())
+    return first if words and len(words) <= 2 and words[0] in TOTALS else ""
+
+
+def _place(letters: str) -> int:
+    out = 0
+    for letter in letters:
+        out = out * 26 + ord(letter) - 64
+    return out - 1
+
+
+def _column(place: int) -> str:
+    out = ""
+    place += 1
+    while place:
+        place, rest = divmod(place - 1, 26)
+        out = chr(65 + rest) + out
+    return out

@@ -16,7 +16,7 @@ from cxlib import findings, ordering, planning, scoring
 from cxlib.errors import NotFoundError, ReadOnlyError, nearest
 from cxlib.extract import Extract, Facts, WaveFacts
 from cxlib.findings import Finding
-from cxlib.frames import PARTICIPATION, ROLE, WAVE, check
+from cxlib.frames import PARTICIPATION, RESPONSE, ROLE, WAVE, check, cut_name
 from cxlib.framework import Framework, parse_framework
 from cxlib.instrument import Instrument
 from cxlib.look import notebook_style
@@ -181,15 +181,53 @@ class Engagement:
         groups = self.extract.release.groups
         groups = groups[(groups[WAVE] == self.wave.id) & (groups["cut"] == ROLE)].set_index(ROLE)
         rows = []
+        told = self._told((ROLE,)).set_index(ROLE)["invited"]
         for role in self.facts.roles:
             hidden = bool(groups["is_hidden"].get(role.id, False))
             n = None if hidden else int(groups["n"].get(role.id, 0))
-            share = n / role.population if n is not None and role.population else None
-            if n or hidden or role.population:
-                rows.append((role.id, role.name, hidden, n, role.population, share))
+            of = int(told[role.id]) if role.id in told.index else role.population
+            share = n / of if n is not None and of else None
+            if n or hidden or of:
+                rows.append((role.id, role.name, hidden, n, of, share))
         out = pd.DataFrame(rows, columns=PARTICIPATION.names())
         out = out.astype({"n": "Int64", "population": "Int64", "share": "float64", "is_hidden": "bool"})
         return check(out, PARTICIPATION)
+
+    def response(self, by: By | None = None) -> pd.DataFrame:
+        """Say who was invited and who answered, in the groups of one cut: RESPONSE frame.
+
+        Without a cut, every published one of a single segment, one below the other; empty where nobody
+        said who was invited. A hidden group keeps its row with those invited, whom the client knows, and
+        without those who answered or their share: either would tell the other. Shares are of published
+        counts alone, so they tell nothing that these do not.
+        """
+        import pandas as pd
+
+        release = self.extract.release
+        plan = [cut for cut in release.cuts if len(cut) == 1 and cut != (ROLE,)]
+        wanted = plan if by is None else [scoring.published(release, by)]
+        keys = [WAVE, "cut", *release.dims]
+        groups = release.groups[release.groups[WAVE] == self.wave.id]
+        parts = [
+            groups[groups["cut"] == cut_name(cut)].merge(told, on=keys, how="outer")
+            for cut in wanted
+            if not (told := self._told(cut)).empty
+        ]
+        names = RESPONSE.names(release.dims)
+        out = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=[*names])
+        # Invited, and nobody answered: such a group is not there to be hidden, and its n is 0.
+        silent = out["is_hidden"].isna()
+        out["is_hidden"] = out["is_hidden"].astype("boolean").fillna(False)
+        out["n"] = out["n"].astype("Int64").mask(silent, 0)
+        out["invited"] = out["invited"].astype("Int64")
+        out["share"] = out["n"] / out["invited"].where(out["invited"] > 0)
+        kinds = {**dict.fromkeys(keys, "str"), "is_hidden": "bool", "share": "float64"}
+        return check(out.astype(kinds)[names], RESPONSE, release.dims)
+
+    def _told(self, cut: Sequence[str]) -> pd.DataFrame:
+        """Return who was invited to this wave, in the groups of one cut."""
+        told = self.extract.invited
+        return told[(told[WAVE] == self.wave.id) & (told["cut"] == cut_name(cut))]
 
     @property
     def other_scales(self) -> list[str]:
@@ -247,6 +285,9 @@ class Engagement:
 
     def undo(self, *_: Any, **__: Any) -> Any:
         raise self._read_only("undo an import")
+
+    def set_invited(self, *_: Any, **__: Any) -> Any:
+        raise self._read_only("set who was invited")
 
     def set_contact(self, *_: Any, **__: Any) -> Any:
         raise self._read_only("set a contact")

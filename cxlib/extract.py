@@ -4,7 +4,7 @@
       extract.json          what it is: engagement, wave, framework, release plan, roles, dates
       framework.yaml        the instrument, byte for byte as it was used
       groups.parquet  counts.parquet  withheld.parquet
-      estimates.parquet  reliability.parquet  drivers.parquet
+      estimates.parquet  reliability.parquet  drivers.parquet  invited.parquet
 
 The files have no place for ids, moments or rows: a column that is not named here is refused.
 """
@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 from cxlib.anonymity import Release
 from cxlib.errors import ContractError, NotFoundError, Problem
-from cxlib.frames import COUNTS, DRIVERS, ESTIMATES, GROUPS, RELIABILITY, ROLE, WITHHELD, check
+from cxlib.frames import COUNTS, DRIVERS, ESTIMATES, GROUPS, INVITED, RELIABILITY, ROLE, WITHHELD, check
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -93,6 +93,7 @@ class Extract:
     estimates: pd.DataFrame
     reliability: pd.DataFrame
     drivers: pd.DataFrame
+    invited: pd.DataFrame
 
 
 def write_extract(extract: Extract, folder: Path) -> None:
@@ -115,7 +116,8 @@ def write_extract(extract: Extract, folder: Path) -> None:
         # Uncompressed, so that a search of the bytes for a person's data is a search of the content.
         frame[columns].to_parquet(folder / f"{name}.parquet", index=False, compression="none")
     (folder / "framework.yaml").write_bytes(extract.framework_document.encode())
-    text = json.dumps(asdict(extract.facts), ensure_ascii=False, indent=1, sort_keys=True)
+    # Not sorted: the order of the segments is the order of the columns.
+    text = json.dumps(asdict(extract.facts), ensure_ascii=False, indent=1)
     (folder / "extract.json").write_text(text + "\n", encoding="utf-8")
 
 
@@ -166,6 +168,7 @@ CONTRACTS = {
     "estimates": ESTIMATES,
     "reliability": RELIABILITY,
     "drivers": DRIVERS,
+    "invited": INVITED,
 }
 
 

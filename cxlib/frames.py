@@ -249,6 +249,21 @@ PARTICIPATION: Final = _contract(
     ("share", "number", "n over population, 0–1", True),
 )
 
+INVITED: Final = _contract(
+    "invited",
+    *_GROUP,
+    ("invited", "whole", "people who were asked to answer"),
+)
+
+RESPONSE: Final = _contract(
+    "response",
+    *_GROUP,
+    ("is_hidden", "flag", "too small to show, or hidden to protect one that is"),
+    ("n", "whole", "respondents", True),
+    ("invited", "whole", "people who were asked to answer", True),
+    ("share", "number", "n over invited, 0–1", True),
+)
+
 _KINDS: Final = {"text": "OSU", "whole": "iuf", "number": "fiu", "flag": "b"}
 
 
@@ -268,6 +283,7 @@ TAKEN: Final = frozenset(
                 UNITS,
                 METRICS,
                 PARTICIPATION,
+                INVITED,
             )
         )
     )

@@ -19,11 +19,12 @@ from cxlib.declarations import EngagementSpec, WaveSpec, parse_document, read_do
 from cxlib.engagement import Engagement, library_version
 from cxlib.errors import SHOWN, ConflictError, DeclarationError, IngestError, NotFoundError, Problem, nearest
 from cxlib.extract import Extract, Facts, RoleFacts, WaveFacts, read_extract
-from cxlib.frames import DATE, RESPONDENT, ROLE, WAVE
+from cxlib.frames import DATE, INVITED, RESPONDENT, ROLE, WAVE, cut_name
 from cxlib.framework import Framework, find_framework, load_framework, parse_framework
 from cxlib.framework.versions import Comparison, compare_frameworks
 from cxlib.ingest import Imported, convert
 from cxlib.instrument import Instrument
+from cxlib.invitations import Invited, by_cut, read_invitations
 from cxlib.mapping import MappingSpec
 from cxlib.settings import Settings, read_settings
 from cxlib.store import BatchRecord, Store
@@ -272,6 +273,18 @@ class LiveEngagement(Engagement):
         self.record = self.store.engagement(self._slug)
         self.spec = self.record.spec
 
+    def set_invited(self, path: Path, wave: str | None = None) -> tuple[Invited, ...]:
+        """Read how many were invited to a wave (by default the one in hand), over what was read before.
+
+        Raises
+        ------
+        IngestError
+            If a row cannot be read; nothing is kept then.
+        """
+        told = read_invitations(Path(path), list(self.spec.roles), list(self.spec.segments))
+        self.store.set_invited(self._slug, wave or self.wave_id, [(one.cell, one.n) for one in told])
+        return told
+
     def at_wave(self, wave: str) -> LiveEngagement:
         """Return a handle on another wave of the same engagement."""
         return LiveEngagement(self.store, self._slug, wave, self._language)
@@ -291,6 +304,7 @@ class LiveEngagement(Engagement):
             self.wave_id,
             tuple(one.id for one in self._batches()),
             tuple(sorted((id_, one.level) for id_, one in self.store.targets(self._slug).items())),
+            tuple(str(self.store.invited(self._slug, one.id)) for one in self._waves()),
         )
 
     def _make_extract(self) -> Extract:
@@ -333,6 +347,24 @@ class LiveEngagement(Engagement):
             estimates=self._estimates(tally, release, instrument),
             reliability=estimates.estimate_reliability(tally, release, instrument),
             drivers=estimates.estimate_drivers(self._tally_in_shards(), release, instrument),
+            invited=self._invited(),
+        )
+
+    def _invited(self) -> pd.DataFrame:
+        """Say how many were invited, in every group of the release plan that the table knows."""
+        import pandas as pd
+
+        dims = self.spec.dims
+        rows = []
+        for wave in self._waves():
+            told = [Invited(cell, n) for cell, n in self.store.invited(self._slug, wave.id)]
+            for cut in self.spec.cuts:
+                for key, n in sorted(by_cut(told, cut).items()):
+                    value = dict(zip(cut, key, strict=True))
+                    rows.append((wave.id, cut_name(cut), *(value.get(dim, "") for dim in dims), n))
+        names = INVITED.names(dims)
+        return pd.DataFrame(rows, columns=names).astype(
+            {**dict.fromkeys(names[:-1], "str"), "invited": "int64"}
         )
 
     def _estimates(self, tally: Tally, release: anonymity.Release, instrument: Instrument) -> pd.DataFrame:

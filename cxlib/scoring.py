@@ -74,7 +74,7 @@ def scores(
     """
     import pandas as pd
 
-    cut = _cut(released, by)
+    cut = published(released, by)
     composition = Composition(released, estimates, instrument, weights, wave)
     rows = [row for group in composition.groups(cut) for row in composition.rows(group)]
     names = SCORES.names(released.dims)
@@ -102,7 +102,7 @@ def distribution(
     """
     import pandas as pd
 
-    cut = _cut(released, by)
+    cut = published(released, by)
     composition = Composition(released, None, instrument, weights, wave)
     rows: list[tuple[Any, ...]] = []
     for group in composition.groups(cut):
@@ -138,7 +138,7 @@ def metrics(
     """
     import pandas as pd
 
-    cut = _cut(released, by)
+    cut = published(released, by)
     composition = Composition(released, None, instrument, {}, wave)
     rows: list[tuple[Any, ...]] = []
     for question in instrument.framework.questions.values():
@@ -221,7 +221,7 @@ def units(
     """
     import pandas as pd
 
-    cut = _cut(released, by)
+    cut = published(released, by)
     (segment,) = [dim for dim in cut if dim != ROLE] or ("",)
     if not segment:
         raise AnonymityError("units are ranked within a segment", fix="Name one, for example by='hotel'.")
@@ -278,7 +278,14 @@ def _may_ask(roles: Sequence[str], group: Group) -> bool:
     return not group.value.get(ROLE) or group.value[ROLE] in roles
 
 
-def _cut(released: Released, by: str | Sequence[str]) -> tuple[str, ...]:
+def published(released: Released, by: str | Sequence[str]) -> tuple[str, ...]:
+    """Return the cut of the release plan that is meant, in the plan's order.
+
+    Raises
+    ------
+    AnonymityError
+        If the plan does not publish it.
+    """
     wanted = (by,) if isinstance(by, str) and by else tuple(by)
     for cut in released.cuts:
         if set(cut) == set(wanted):

@@ -13,7 +13,19 @@ import pytest
 from tests.conftest import Cx, refused
 from tests.samples import BAKERY, mapping, survey
 
-COMMANDS = ("init", "import", "undo", "tally", "scores", "report", "demo", "doctor", "framework")
+COMMANDS = (
+    "init",
+    "import",
+    "invited",
+    "undo",
+    "tally",
+    "scores",
+    "findings",
+    "report",
+    "demo",
+    "doctor",
+    "framework",
+)
 
 
 @pytest.fixture

@@ -25,7 +25,7 @@ from cxlib.errors import (
     ReadOnlyError,
 )
 from cxlib.extract import read_extract, write_extract
-from cxlib.frames import COUNTS, DRIVERS, ESTIMATES, GROUPS, RELIABILITY
+from cxlib.frames import COUNTS, DRIVERS, ESTIMATES, GROUPS, INVITED, RELIABILITY
 from cxlib.live import LiveEngagement, create_engagement, open_engagement
 from cxlib.settings import Settings, read_settings
 from cxlib.store import Store
@@ -176,6 +176,7 @@ def test_the_extract_holds_the_contracts_columns_and_no_other(folder: Path) -> N
         "estimates.parquet": ESTIMATES.names(dims),
         "reliability.parquet": RELIABILITY.names(dims),
         "drivers.parquet": DRIVERS.names(dims),
+        "invited.parquet": INVITED.names(dims),
         "withheld.parquet": ["wave", "cut", *dims, "item"],
     }
     assert {path.name: pq.read_schema(path).names for path in folder.glob("*.parquet")} == expected

@@ -86,7 +86,7 @@ def init(
 @app.command("import")
 def import_(
     engagement: Engagement,
-    file: Annotated[Path, typer.Argument(help="The survey export: CSV or Parquet.")],
+    file: Annotated[Path, typer.Argument(help="The survey export: CSV, TSV, XLSX or Parquet.")],
     mapping: Annotated[Path, typer.Option(help="The mapping file: which column is what.")],
     wave: Wave = None,
     new_wave: Annotated[bool, typer.Option(help="Add the wave if it is not there yet.")] = False,
@@ -103,6 +103,31 @@ def import_(
             file, mapping, wave=wave, new_wave=new_wave, framework=asked, dry_run=dry_run, progress=progress
         )
     _print_import(done, engagement, file, as_json)
+
+
+@app.command()
+def invited(
+    engagement: Engagement,
+    file: Annotated[
+        Path, typer.Argument(help="A table with the columns role, invited and any of the segments.")
+    ],
+    wave: Wave = None,
+    as_json: Json = False,
+) -> None:
+    """Say how many were invited, so that response rates can be shown; the newest table counts."""
+    with _live(engagement, wave) as eng:
+        told = eng.set_invited(file, wave)
+        declared = {id_: role.population for id_, role in eng.spec.roles.items()}
+        where = eng.wave_id
+    by_role = {role: sum(one.n for one in told if one.cell["role"] == role) for role in declared}
+    if as_json:
+        printing.print_json({"wave": where, "groups": len(told), "invited": by_role})
+        return
+    print(f"Wave {where}: {sum(by_role.values()):,} invited in {len(told)} groups")
+    for role, n in by_role.items():
+        people = declared[role]
+        beside = f"; the engagement declares a population of {people:,}" if people not in (None, n) else ""
+        print(f"  {role} {n:,}{beside}")
 
 
 @app.command()
@@ -151,7 +176,7 @@ def scores(
     engagement: Engagement,
     wave: Wave = None,
     by: Annotated[list[str] | None, typer.Option(help="Cut by this dimension. Repeat for two.")] = None,
-    kind: Annotated[str, typer.Option(help="step, stream, item or construct.")] = "step",
+    kind: Annotated[str, typer.Option(help="step, stream, item, lens or construct.")] = "step",
     as_json: Json = False,
 ) -> None:
     """Show scores with their intervals, and where the organisation stands in the sequence."""
@@ -160,7 +185,7 @@ def scores(
     from cxlib.ordering import sequence
     from cxlib.run.results import records
 
-    kinds = ("step", "stream", "item", "construct")
+    kinds = ("step", "stream", "item", "lens", "construct")
     if kind not in kinds:
         raise NotFoundError(f"no kind {kind!r}{nearest(kind, kinds)}", fix=f"There are: {', '.join(kinds)}.")
     with _live(engagement, wave) as eng:
@@ -185,6 +210,33 @@ def scores(
         )
     else:
         print("\nNo position: " + ", ".join(f"{one} {_why(one, order)}" for one in order.missing))
+
+
+@app.command()
+def findings(
+    engagement: Engagement,
+    wave: Wave = None,
+    all_: Annotated[
+        bool, typer.Option("--all", help="Every comparison, not only the confirmed ones.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Show what stands out beyond chance, and what to do first."""
+    from dataclasses import asdict
+
+    with _live(engagement, wave) as eng:
+        made, advised = eng.comparisons(), eng.recommendations()
+    found = [one for one in made if all_ or one.is_confirmed]
+    if as_json:
+        printing.print_json(
+            {"findings": [asdict(one) for one in found], "recommendations": [asdict(one) for one in advised]}
+        )
+        return
+    for one in found:
+        print(f"{one.family:<10} {'' if one.is_confirmed else '(not confirmed) '}{one.sentence}")
+    print(f"{sum(one.is_confirmed for one in made)} of {len(made)} comparisons are confirmed.")
+    for advice in advised[:5]:
+        print(f"{advice.state:<10} {advice.item} {advice.move}: {advice.action}")
 
 
 @app.command()

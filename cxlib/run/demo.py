@@ -51,6 +51,7 @@ def build_demo(settings: Settings, *, say: Callable[[str], None] = lambda line: 
         mappings = {name: read_mapping(folder / f"{name}.yaml") for name in truths.exports}
         files = write_example(truths, eng.framework, mappings, settings.local / "examples" / SLUG)
         for wave, exports in files.items():
+            eng.set_invited(folder / "invited.csv", wave)
             for form, path in exports.items():
                 done = eng.import_file(path, folder / f"{form}.yaml", wave=wave)
                 rows = done.batch.rows if done.batch else 0

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -209,6 +209,18 @@ class Store:
         with self._database.read() as connection:
             _engagements.require_engagement(connection, slug)
             return _engagements.select_waves(connection, slug)
+
+    def set_invited(self, slug: str, wave: str, cells: Sequence[tuple[Mapping[str, str], int]]) -> None:
+        """Set how many were invited to a wave, by cell, over what was set before."""
+        with self._database.write() as connection:
+            key = _engagements.require_wave(connection, slug, wave)
+            _engagements.write_invited(connection, key, cells)
+
+    def invited(self, slug: str, wave: str) -> list[tuple[dict[str, str], int]]:
+        """Return how many were invited to a wave, by cell; empty where nobody said."""
+        with self._database.read() as connection:
+            key = _engagements.require_wave(connection, slug, wave)
+            return _engagements.select_invited(connection, key)
 
     def set_target(self, slug: str, id: str, level: float, because: str = "") -> None:
         """Set the level [1–5] that a step or item is to reach, over the one set before.

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
-from sqlalchemy import Connection, Table, func, insert, select, update
+from sqlalchemy import Connection, Table, delete, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from cxlib.declarations import AssumptionSpec, EngagementSpec, Id, Name, TargetSpec, WaveSpec
@@ -19,6 +19,7 @@ from cxlib.store.schema import (
     contact,
     engagement,
     framework,
+    invited,
     role,
     segment,
     target,
@@ -385,6 +386,23 @@ def require_wave(connection: Connection, slug: str, id: str) -> int:
 
 
 # ── Targets and assumptions ─────────────────────────────────────────────────────────────────────
+
+
+def write_invited(
+    connection: Connection, wave_key: int, cells: Sequence[tuple[Mapping[str, str], int]]
+) -> None:
+    connection.execute(delete(invited).where(invited.c.wave == wave_key))
+    rows = [
+        {"wave": wave_key, "position": place, "cell": dict(cell), "n": n}
+        for place, (cell, n) in enumerate(cells)
+    ]
+    if rows:
+        connection.execute(insert(invited), rows)
+
+
+def select_invited(connection: Connection, wave_key: int) -> list[tuple[dict[str, str], int]]:
+    rows = select(invited.c.cell, invited.c.n).where(invited.c.wave == wave_key).order_by(invited.c.position)
+    return [(dict(row.cell), int(row.n)) for row in connection.execute(rows)]
 
 
 def checked_target(id: str, level: float, because: str) -> TargetSpec:

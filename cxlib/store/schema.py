@@ -189,6 +189,16 @@ contact = Table(
     Column("set_at", UtcDateTime, nullable=False),
 )
 
+# Who was invited to a wave; a table that is read in replaces the one before.
+invited = Table(
+    "invited",
+    metadata,
+    Column("wave", Integer, ForeignKey("wave.key"), primary_key=True, autoincrement=False),
+    Column("position", Integer, primary_key=True, autoincrement=False),
+    Column("cell", JSON, nullable=False),
+    Column("n", BigInteger, nullable=False),
+)
+
 target = Table(
     "target",
     metadata,

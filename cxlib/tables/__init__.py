@@ -13,7 +13,7 @@ import pandas as pd
 from markupsafe import Markup
 
 from cxlib.errors import ContractError
-from cxlib.frames import METRICS, PARTICIPATION, SCORES, SENSITIVITY, check
+from cxlib.frames import METRICS, PARTICIPATION, RESPONSE, SCORES, SENSITIVITY, check
 from cxlib.planning import STATES, Recommendation
 from cxlib.tables.evidence import drivers, families, findings, reliability, units
 from cxlib.tables.html import (
@@ -54,6 +54,7 @@ __all__ = [
     "plain",
     "recommendations",
     "reliability",
+    "response",
     "scorecard",
     "sensitivity",
     "standing",
@@ -114,6 +115,28 @@ def participation(frame: pd.DataFrame) -> Html:
         columns.append(number("Of", data["population"], "{:,.0f}", data, hide=False))
         columns.append(number("Share", data["share"] * 100, "{:.0f}%", data))
     return table_of("Who answered", columns)
+
+
+def response(frame: pd.DataFrame, instrument: Instrument) -> Html | None:
+    """Show invited against answered, group by group; nothing where nobody said who was invited."""
+    data = check(frame, RESPONSE)
+    if data.empty:
+        return None
+    over = bool((data["share"] > 1).any())
+    return _response(data, instrument, " More answered than were invited: check the numbers." if over else "")
+
+
+def _response(data: pd.DataFrame, instrument: Instrument, warning: str) -> Html:
+    return table_of(
+        "Invited and answered",
+        [
+            *groups(data, instrument),
+            number("Invited", data["invited"], "{:,.0f}", data, hide=False),
+            number("Answered", data["n"], "{:,.0f}", data),
+            number("Share", data["share"] * 100, "{:.0f}%", data),
+        ],
+        note=f"A hidden group shows who was invited, and not who answered.{warning}",
+    )
 
 
 def metrics(frame: pd.DataFrame, instrument: Instrument) -> Html | None:

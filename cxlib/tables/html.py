@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 from markupsafe import Markup, escape
 
-from cxlib.frames import DRIVERS, METRICS, RELIABILITY, ROLE, SCORES, UNITS
+from cxlib.frames import DRIVERS, METRICS, RELIABILITY, RESPONSE, ROLE, SCORES, UNITS
 
 if TYPE_CHECKING:
     from cxlib.instrument import Instrument
@@ -71,7 +71,9 @@ def _block(kind: str, text: str) -> Html:
 
 def groups(data: pd.DataFrame, instrument: Instrument) -> list[Column]:
     """Return a column for each dimension by which the rows are cut; roles go by their names."""
-    known = {one.name for of in (SCORES, METRICS, RELIABILITY, DRIVERS, UNITS) for one in of.columns}
+    known = {
+        one.name for of in (SCORES, METRICS, RELIABILITY, DRIVERS, UNITS, RESPONSE) for one in of.columns
+    }
     cut = [name for name in data.columns if name not in known and (data[name] != "").any()]
     roles = role_names(instrument)
     return [

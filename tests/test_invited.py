@@ -1,0 +1,152 @@
+"""Who was invited against who answered: read strictly, shown without telling on a small group."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from cxlib.engagement import Engagement
+from cxlib.errors import IngestError, ReadOnlyError
+from cxlib.extract import read_extract, write_extract
+from cxlib.invitations import by_cut, read_invitations
+from cxlib.live import LiveEngagement, open_live
+from cxlib.run.demo import build_demo
+from cxlib.settings import Settings, read_settings
+from cxlib.tables import participation, response
+from tests.conftest import Cx, refused
+
+ROLES, SEGMENTS = ["owner", "team", "guest"], ["unit"]
+GOOD = "role,unit,invited\nowner,,3\nteam,north,10\nteam,south,12\nguest,,400\n"
+
+
+def table(tmp_path: Path, text: str) -> Path:
+    path = tmp_path / "invited.csv"
+    path.write_text(text)
+    return path
+
+
+def test_a_table_is_read_and_summed_to_every_cut_it_knows(tmp_path: Path) -> None:
+    told = read_invitations(table(tmp_path, GOOD), ROLES, SEGMENTS)
+    assert by_cut(told, ()) == {(): 425}
+    assert by_cut(told, ("role",)) == {("owner",): 3, ("team",): 22, ("guest",): 400}
+    assert by_cut(told, ("role", "unit"))[("team", "south")] == 12
+    assert by_cut(told, ("unit",)) == {("not stated",): 403, ("north",): 10, ("south",): 12}
+    coarse = read_invitations(table(tmp_path, "invited;role\n7;team\n"), ROLES, SEGMENTS)
+    assert by_cut(coarse, ("unit",)) == {}
+    assert by_cut(coarse, ("role",)) == {("team",): 7}
+
+
+BAD = {
+    "an unknown role": (GOOD.replace("owner", "owners"), r"row 2, column role: unknown role.*nearest owner"),
+    "no number": (GOOD.replace(",10", ",ten"), r"row 3, column invited: not a number of people.*'ten'"),
+    "less than nobody": (GOOD.replace(",10", ",-1"), r"row 3, column invited: not a number of people"),
+    "half a person": (GOOD.replace(",10", ",1.5"), r"row 3, column invited"),
+    "blank": (GOOD.replace(",10", ","), r"row 3, column invited"),
+    "a group twice": (GOOD + "team,north,2\n", r"row 6: the same group"),
+    "an unknown column": (GOOD.replace("unit", "units"), r"column 'units': unknown.*nearest unit"),
+    "no column of numbers": (GOOD.replace("invited", "n"), r"column invited: missing"),
+    "no rows": ("role,unit,invited\n", r"names no group"),
+}
+
+
+@pytest.mark.parametrize("kind", BAD)
+def test_a_bad_table_is_refused_whole(kind: str, tmp_path: Path) -> None:
+    text, expected = BAD[kind]
+    with pytest.raises(IngestError, match=expected):
+        read_invitations(table(tmp_path, text), ROLES, SEGMENTS)
+
+
+# ── On the example ──────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.fixture(scope="module")
+def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    made = read_settings({"CX_HOME": str(tmp_path_factory.mktemp("home"))})
+    build_demo(made)
+    return made
+
+
+@pytest.fixture(scope="module")
+def live(settings: Settings) -> LiveEngagement:
+    return open_live("harbour", settings=settings)
+
+
+def test_rates_are_of_those_invited(live: LiveEngagement) -> None:
+    found = live.participation().set_index("role")
+    assert found.loc["frontline", "population"] == 412
+    assert found.loc["frontline", "share"] == pytest.approx(358 / 412)
+    hotels = live.response("hotel").set_index("hotel")
+    shown = hotels[~hotels["is_hidden"]]
+    assert (shown["share"] == shown["n"].astype(float) / shown["invited"].astype(float)).all()
+    assert int(hotels["invited"].sum()) == 42480
+
+
+def test_a_hidden_group_shows_who_was_invited_and_nothing_else(live: LiveEngagement) -> None:
+    found = live.response("department")
+    hidden = found[found["is_hidden"]]
+    assert "Spa" in set(hidden["department"])
+    assert hidden["n"].isna().all()
+    assert hidden["share"].isna().all()
+    assert hidden["invited"].notna().all()
+    shown = response(found, live.instrument)
+    assert shown is not None
+    spa = next(line for line in shown.text.splitlines() if line.startswith("Spa"))
+    assert spa.split() == ["Spa", "3", "hidden", "hidden"]
+
+
+def test_without_a_cut_every_segment_stands_below_the_other(live: LiveEngagement) -> None:
+    assert list(dict.fromkeys(live.response()["cut"])) == ["hotel", "department"]
+
+
+def test_the_extract_carries_it_and_a_published_run_cannot_change_it(
+    live: LiveEngagement, tmp_path: Path
+) -> None:
+    write_extract(live.extract, tmp_path / "extract")
+    published = Engagement(read_extract(tmp_path / "extract"))
+    pd.testing.assert_frame_equal(published.response(), live.response())
+    with pytest.raises(ReadOnlyError, match="set who was invited"):
+        published.set_invited(tmp_path / "x.csv")
+
+
+def test_a_newer_table_replaces_the_one_before(settings: Settings, tmp_path: Path) -> None:
+    with open_live("harbour", wave="2025-spring", settings=settings) as eng:
+        before = eng.participation().set_index("role").loc["leadership", "population"]
+        eng.set_invited(table(tmp_path, "role,invited\nleadership,20\n"))
+        after = eng.participation().set_index("role")
+        assert (before, after.loc["leadership", "population"]) == (14, 20)
+        assert eng.response("hotel").empty
+        assert after.loc["frontline", "population"] == 412, "the declared population stands in"
+
+
+def test_more_answers_than_invitations_are_shown_and_said(settings: Settings, tmp_path: Path) -> None:
+    with open_live("harbour", wave="2025-autumn", settings=settings) as eng:
+        eng.set_invited(table(tmp_path, "role,hotel,invited\nfrontline,Station,2\nfrontline,Lakeside,500\n"))
+        shown = response(eng.response("hotel"), eng.instrument)
+        assert shown is not None
+        assert "More answered than were invited" in shown.markup
+        assert participation(eng.participation()).text
+
+
+def test_the_command_says_what_it_read(cx: Cx, tmp_path: Path) -> None:
+    cx("init", "acme", "--name", "Acme", "--role", "leadership", "--role", "customer", "--wave", "w1")
+    path = table(tmp_path, "role,invited\nleadership,12\ncustomer,900\n")
+    said = cx("invited", "acme", path)
+    assert "Wave w1: 912 invited in 2 groups" in said.out
+    assert cx("invited", "acme", path, "--json").data["invited"] == {"leadership": 12, "customer": 900}
+    path.write_text("role,invited\nleader,12\n")
+    refused(cx("invited", "acme", path), "unknown role", "leadership")
+
+
+def test_findings_are_told_on_the_command_line(
+    cx: Cx, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CX_HOME", str(settings.home))
+    said = cx("findings", "harbour")
+    assert "runs" in said.out
+    assert "comparisons are confirmed" in said.out
+    data = cx("findings", "harbour", "--json").data
+    assert {one["family"] for one in data["findings"]} >= {"pair", "say_do", "delivery", "split", "change"}
+    assert data["recommendations"][0]["state"] == "now"
+    assert len(cx("findings", "harbour", "--all", "--json").data["findings"]) > len(data["findings"])

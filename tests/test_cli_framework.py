@@ -341,6 +341,7 @@ def test_compare_counts_what_changed_by_kind(cx: Cx, newer: Path) -> None:
     assert said == [
         f"{bakery().stamp} → {load_framework(newer).stamp}",
         "  unchanged 7 of 13 items (54%): only these are trended",
+        "  and of the questions: ask.recommend, ask.wish",
         "  added 1: oven.leftover",
         "  dropped 1: oven.waste",
         "  reworded 1: grain.label",
@@ -389,7 +390,10 @@ def test_compare_gives_a_program_the_same_figures(
 
 def test_compare_finds_nothing_between_a_version_and_itself(cx: Cx) -> None:
     said = succeeded(cx("framework", "compare", BAKERY, BAKERY)).out.splitlines()
-    assert said[1:] == ["  unchanged 12 of 12 items (100%): only these are trended"]
+    assert said[1:] == [
+        "  unchanged 12 of 12 items (100%): only these are trended",
+        "  and of the questions: ask.recommend, ask.wish",
+    ]
     assert succeeded(cx("framework", "compare", BAKERY, BAKERY, "--json")).data["changes"] == []
 
 
@@ -404,6 +408,15 @@ def test_compare_finds_nothing_between_a_version_and_itself(cx: Cx) -> None:
 def test_compare_refuses_what_is_not_there(cx: Cx, args: tuple[Any, ...], told: str) -> None:
     for more in ((), ("--json",), ("--texts",)):
         refused(cx("framework", "compare", *args, *more), told)
+
+
+def test_compare_for_one_role_names_no_question_that_it_is_never_asked(cx: Cx) -> None:
+    said = succeeded(cx("framework", "compare", "cx7-0.1.0", "cx7-1.0.0", "--role", "frontline")).out
+    assert "q.ease" not in said
+    assert "q.referral_asked" not in said
+    assert "and of the questions: q.delivery_gap" in said
+    assert "added 28: " in said
+    assert " questions: " in said
 
 
 # ── export: the whole ───────────────────────────────────────────────────────────────────────────
@@ -434,6 +447,20 @@ def test_export_without_a_name_takes_the_suites_own_framework(cx: Cx, tmp_path: 
     succeeded(cx(*EXPORT, tmp_path / "cx7.xlsx"))
     about = load_workbook(tmp_path / "cx7.xlsx")["About"]
     assert [row[1].value for row in about.iter_rows() if row[0].value == "Framework"] == ["cx7"]
+
+
+def test_export_never_writes_over_a_file_unless_told_to(cx: Cx, tmp_path: Path) -> None:
+    marked = tmp_path / "cx7.xlsx"
+    marked.write_bytes(b"marked up by hand")
+    refused(cx("framework", "export", marked), "cx7.xlsx is there already", "--force")
+    assert marked.read_bytes() == b"marked up by hand"
+    succeeded(cx("framework", "export", marked, "--force"))
+    assert marked.read_bytes()[:2] == b"PK"
+
+
+def test_export_refuses_options_that_would_do_nothing(cx: Cx, tmp_path: Path) -> None:
+    refused(cx("framework", "export", tmp_path / "a.xlsx", "--role", "frontline"), "Say --form as well")
+    refused(cx("framework", "export", tmp_path / "a.html", "--guide", "--wave", "w1"), "Say --engagement")
 
 
 # ── export: forms and the guide ─────────────────────────────────────────────────────────────────
@@ -467,7 +494,9 @@ def test_export_asks_for_the_role_where_a_form_is_for_several(cx: Cx, tmp_path: 
 def test_export_writes_the_guide_with_or_without_a_client(cx: Cx, tmp_path: Path) -> None:
     succeeded(cx(*EXPORT, "guide.html", "--framework", BAKERY, "--guide"))
     assert said_on(tmp_path / "guide.html").startswith("Crumb: a bakery chain in four steps Assessor's guide")
-    succeeded(cx(*EXPORT, "guide.html", "--framework", BAKERY, "--guide", "--client", "Crumb & Sons"))
+    succeeded(
+        cx(*EXPORT, "guide.html", "--framework", BAKERY, "--guide", "--client", "Crumb & Sons", "--force")
+    )
     assert said_on(tmp_path / "guide.html").startswith("Crumb & Sons Assessor's guide")
     assert beside(tmp_path) == ["guide.html"]
 
@@ -564,7 +593,7 @@ def test_a_wave_is_handed_its_own_name_and_its_own_version(crumbs: Cx, tmp_path:
     page = said_on(tmp_path / "x.html")
     assert page.startswith("Crumb & Sons · w2 On the new receipt")
     assert "I can read what is in the bread." in page
-    refused(crumbs(*FORM, "--wave", "w3"), "no wave 'w3'; nearest w2")
+    refused(crumbs(*FORM, "--wave", "w3", "--force"), "no wave 'w3'; nearest w2")
 
 
 def test_the_wave_in_hand_is_the_latest_with_answers(crumbs: Cx, tmp_path: Path) -> None:
@@ -613,7 +642,7 @@ def test_the_guide_of_an_engagement_bears_its_client_and_its_levels(crumbs: Cx, 
 
 def test_the_workbook_of_an_engagement_holds_the_version_of_its_wave(crumbs: Cx, tmp_path: Path) -> None:
     for wave, version in (("w1", "1.0.0"), ("w2", "1.1.0")):
-        succeeded(crumbs(*EXPORT, "x.xlsx", "--engagement", "crumbs", "--wave", wave))
+        succeeded(crumbs(*EXPORT, "x.xlsx", "--engagement", "crumbs", "--wave", wave, "--force"))
         about = load_workbook(tmp_path / "x.xlsx")["About"]
         assert [row[1].value for row in about.iter_rows() if row[0].value == "Version"] == [version]
 

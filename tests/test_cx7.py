@@ -428,5 +428,23 @@ def test_the_changelog_tells_of_every_version_and_what_it_left_unchanged(cx7: Fr
         assert told in CHANGES
 
 
+def test_the_changelog_names_what_each_role_may_trend(cx7: Framework) -> None:
+    before = load_framework(FOLDER / "cx7-0.1.0.yaml")
+    found = compare_frameworks(before, cx7)
+    staff = {found.trended(role=role) for role in ("leadership", "management", "frontline")}
+    assert staff == {("s5.i01", "q.delivery_gap")}
+    told = " ".join(CHANGES.split())
+    assert "for leadership, management and frontline `s5.i01` and `q.delivery_gap`" in told
+    assert f"for customers {', '.join(f'`{id_}`' for id_ in found.trended(role='customer')[:-1])} and" in told
+    levels = [(item, at) for item in before.items for at in range(5)]
+    kept = sum(
+        before.items[item].levels[at]["en"] == cx7.items[item].levels[at]["en"]  # type: ignore[index]
+        if isinstance(before.items[item].levels[at], dict)
+        else before.items[item].levels[at] == cx7.items[item].levels[at]["en"]  # type: ignore[index]
+        for item, at in levels
+    )
+    assert f"{kept} of their {len(levels)} levels" in told
+
+
 def test_the_newest_version_is_what_a_new_engagement_gets(cx7: Framework) -> None:
     assert load_framework(find_framework("cx7", FOLDER)).digest == cx7.digest

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from cxlib.cli import printing
-from cxlib.errors import NotFoundError, nearest
+from cxlib.errors import ConflictError, NotFoundError, nearest
 
 if TYPE_CHECKING:
     from cxlib.declarations import EngagementSpec, WaveSpec
@@ -64,7 +64,7 @@ def show(
 
 
 @app.command()
-def check(framework: Name, as_json: Json = False) -> None:
+def check(framework: Name = DEFAULT, as_json: Json = False) -> None:
     """Check a framework: what is broken, what reads badly, and whether a used version was changed.
 
     Exit code 2 if it is broken, 1 if there is anything to look at again.
@@ -117,7 +117,12 @@ def compare(
     asked = found.asked(role)
     unchanged = [id_ for id_ in asked if id_ in set(trended)]
     share = len(unchanged) / len(asked) if asked else 1.0
-    changes = [one for one in found.changes if one.concerns(role, None)]
+    changes = [
+        one
+        for one in found.changes
+        if one.concerns(role, None) and (role is None or role in found.roles[one.id])
+    ]
+    questions = [id_ for id_ in trended if id_ in set(found.questions)]
     if as_json:
         printing.print_json(
             {
@@ -129,10 +134,13 @@ def compare(
         return
     print(f"{found.before} → {found.after}" + (f", as {role} is asked" if role else ""))
     print(f"  unchanged {len(unchanged)} of {len(asked)} items ({share:.0%}): only these are trended")
+    if questions:
+        print(f"  and of the questions: {', '.join(questions)}")
     for kind in KINDS:
-        ids = list(dict.fromkeys(one.id for one in changes if one.kind == kind))
-        if ids:
-            print(f"  {kind} {len(ids)}: {', '.join(ids)}")
+        for what, known in (("", set(found.items)), (" questions", set(found.questions))):
+            ids = list(dict.fromkeys(one.id for one in changes if one.kind == kind and one.id in known))
+            if ids:
+                print(f"  {kind} {len(ids)}{what}: {', '.join(ids)}")
     for one in changes if texts else ():
         who = ", ".join(part for part in (one.role, one.language) if part)
         print(f"\n{one.id} {one.kind} {one.where}" + (f" ({who})" if who else ""))
@@ -161,6 +169,7 @@ def export(
     ] = None,
     client: Annotated[str | None, typer.Option(help="The organisation, as respondents know it.")] = None,
     contact: Annotated[str | None, typer.Option(help="Whom respondents write to.")] = None,
+    force: Annotated[bool, typer.Option("--force", help="Write over a file that is there.")] = False,
 ) -> None:
     """Write a framework to a workbook (.xlsx), or a form of it or the assessor's guide to a page (.html)."""
     from cxlib.files import replaced
@@ -168,6 +177,13 @@ def export(
     from cxlib.settings import read_settings
     from cxlib.workbook import write_workbook
 
+    if to.exists() and not force:
+        # A workbook that somebody marked up is work of theirs.
+        raise ConflictError(f"{to.name} is there already", fix="Name another file, or pass --force.")
+    if wave and not engagement:
+        raise NotFoundError("a wave belongs to an engagement", fix="Say --engagement as well.")
+    if role and not form:
+        raise NotFoundError("a role words a form, not the workbook or the guide", fix="Say --form as well.")
     settings = read_settings()
     held = _engagement(settings, engagement, wave)
     found = held.framework if held and framework is None else load(framework or DEFAULT)

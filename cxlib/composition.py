@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from cxlib import stats
 from cxlib.frames import ROLE, UNSCORED, WAVE, cut_dims, cut_name
 from cxlib.instrument import Instrument, Part
-from cxlib.reliability import against_guessing, pooled_rwg
+from cxlib.reliability import against_guessing, from_draws, pooled_rwg
 from cxlib.stats import NOTHING, Estimate
 
 if TYPE_CHECKING:
@@ -328,12 +328,17 @@ class Composition:
         return Estimate(value, min(around.low, value), max(around.high, value), n)
 
     def _agreement(self, group: Group, items: Sequence[str]) -> Estimate:
-        """Return the mean of the items' agreements: how far people agree about each thing asked."""
+        """Return the mean of the items' agreements: how far people agree about each thing asked.
+
+        The counts do not say how a person's answers hang together, and chance moves all items' agreement to
+        the same side. So the draws are put in order before they are averaged, as if everyone answered all
+        items alike: the interval is wider than it need be, where drawn apart it would hold too seldom.
+        """
         seen = [found for item in items if (found := self._spread(group, item)) is not None]
         if not seen:
             return NOTHING
         value = float(np.mean([one.agreement for one in seen]))
-        draws = np.mean([one.agreements for one in seen], axis=0)
+        draws = np.mean([np.sort(one.agreements) for one in seen], axis=0)
         return Estimate(value, *stats.spread(draws, value), min(one.n for one in seen))
 
     def _rwg(self, group: Group, items: Sequence[str]) -> Estimate:
@@ -342,8 +347,8 @@ class Composition:
         if not seen:
             return NOTHING
         value = float(pooled_rwg(np.array([[one.ratio] for one in seen]))[0])
-        draws = pooled_rwg(np.array([one.ratios for one in seen]))
-        return Estimate(value, *stats.spread(draws, value), min(one.n for one in seen))
+        places = min(one.places for one in seen)
+        return from_draws(value, np.array([one.ratios for one in seen]), min(one.n for one in seen), places)
 
     def _spread(self, group: Group, item: str) -> Spread | None:
         """Return how the pooled answers to an item spread; kept while its group is put together."""
@@ -419,6 +424,7 @@ class Spread:
     """How answers to one item spread, with draws: agreement A, and their variance against guessing's."""
 
     n: int
+    places: int
     agreement: float
     agreements: Floats
     ratio: float
@@ -429,6 +435,7 @@ class Spread:
         draws = stats.draws_of(counts)
         return cls(
             int(counts.sum()),
+            len(counts),
             float(stats.agreement_of(counts[None, :])[0]),
             stats.agreement_of(draws),
             float(against_guessing(counts[None, :])[0]),

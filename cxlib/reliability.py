@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -77,8 +78,29 @@ def rwg_j(counts: Sequence[Sequence[int] | Ints]) -> Estimate:
     if not given:
         return NOTHING
     value = float(pooled_rwg(np.array([against_guessing(one[None, :]) for one in given]))[0])
-    draws = pooled_rwg(np.array([against_guessing(stats.draws_of(one)) for one in given]))
-    return Estimate(value, *stats.spread(draws, value), min(int(one.sum()) for one in given))
+    ratios = np.array([against_guessing(stats.draws_of(one)) for one in given])
+    return from_draws(value, ratios, min(int(one.sum()) for one in given), min(len(one) for one in given))
+
+
+def from_draws(value: float, ratios: Floats, n: int, places: int) -> Estimate:
+    """Estimate rwg(j) from the (J × draws) ratios of drawn histograms.
+
+    Where no draw shows more agreement than guessing, the upper end is what n people who do guess would
+    show: from them nobody can tell this group.
+    """
+    draws = pooled_rwg(ratios)
+    low, high = stats.spread(draws, value)
+    if high - low < 1e-12:
+        guessed = _guessed(n, places)
+        high = float(np.quantile(pooled_rwg(np.array([guessed] * len(ratios))), (1 + CONFIDENCE) / 2))
+    return Estimate(value, low, max(high, value), n)
+
+
+@cache
+def _guessed(n: int, places: int) -> Floats:
+    """Return the ratios of n people who guess among so many places, drawn many times; seeded by both."""
+    rng = np.random.Generator(np.random.PCG64([n, places]))
+    return against_guessing(rng.multinomial(n, np.full(places, 1 / places), size=stats.DRAWS))
 
 
 # ── Between items: α and ω ──────────────────────────────────────────────────────────────────────

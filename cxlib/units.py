@@ -149,10 +149,7 @@ def rake(
     while True:
         rounds += 1
         if rounds > ROUNDS:
-            raise ContractError(
-                f"the weights do not settle in {ROUNDS} rounds: the margins contradict the empty cells",
-                fix="Join small groups, or rake to fewer margins.",
-            )
+            raise _unsettled(f"the weights do not settle in {ROUNDS} rounds")
         for axis, target in aims:
             others = tuple(one for one in range(found.ndim) if one != axis)
             along = fitted.sum(axis=others)
@@ -163,6 +160,10 @@ def rake(
         weights = new
         if moved < SETTLED:
             break
+    for axis, target in aims:
+        others = tuple(one for one in range(found.ndim) if one != axis)
+        if np.abs(fitted.sum(axis=others) - target).max() > 1e-6 * target.sum():
+            raise _unsettled(f"margin {axis} cannot be met together with the others")
     weights = weights * found.sum() / (weights * found).sum()
     trimmed = 0
     if trim is not None and (over := weights > trim).any():
@@ -171,6 +172,13 @@ def rake(
         weights = weights * found.sum() / (weights * found).sum()
     effective = float((found * weights).sum()) ** 2 / float((found * weights**2).sum())
     return Raked(weights, effective, trimmed, rounds)
+
+
+def _unsettled(what: str) -> ContractError:
+    return ContractError(
+        f"{what}: the margins contradict the empty cells",
+        fix="Join small groups, or rake to fewer margins.",
+    )
 
 
 def _check_margins(found: Floats, aims: Sequence[tuple[int, Floats]]) -> None:

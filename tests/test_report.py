@@ -18,10 +18,13 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from itertools import permutations
 from pathlib import Path
 from typing import Any
 
 import nbformat
+import numpy as np
+import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 from nbformat import v4
@@ -364,6 +367,70 @@ def test_a_wave_of_customers_shows_its_constructs_on_its_own_scale(mobi: Made) -
     page = mobi.report.read_text(encoding="utf-8")
     assert "24 items answered on 1–10" in page
     assert "Satisfaction" in page
+
+
+def test_a_wave_of_customers_says_how_reliable_its_constructs_are(mobi: Made) -> None:
+    """Standardised α of the four published constructs: Tenenhaus 2005's data, as R's seminr prints them."""
+    with (REFERENCE / "seminr_mobi_reliability.csv").open(encoding="utf-8") as file:
+        published = {row[""].lower(): float(row["alpha"]) for row in csv.DictReader(file)}
+    found = json.loads((mobi.folder / "results.json").read_text())
+    shown = {row["id"]: row for row in found["reliability"]}
+    page = mobi.report.read_text(encoding="utf-8")
+    asked_alike = ("image", "expectation", "value", "satisfaction")
+    assert set(asked_alike) == set(published)
+    for name in asked_alike:
+        row = shown[name]
+        assert row["alpha_standardised"] == pytest.approx(published[name], abs=1e-12)
+        assert row["alpha_standardised_low"] < row["alpha_standardised"] < row["alpha_standardised_high"]
+        for kind in ("alpha", "alpha_standardised", "omega"):
+            value, low, high = (row[f"{kind}{end}"] for end in ("", "_low", "_high"))
+            # One factor behind two items cannot be told from any other.
+            assert (value is None) == (kind == "omega" and row["items"] < 3)
+            assert value is None or f"{value:.2f} ({low:.2f} – {high:.2f})" in page
+
+
+def test_a_wave_of_customers_says_what_goes_with_satisfaction_and_loyalty(mobi: Made) -> None:
+    """Shares of R² as plain least squares on the survey gives them, driver by driver in every order."""
+    columns = {
+        "image": "IMAG1 IMAG2 IMAG3 IMAG4 IMAG5",
+        "expectation": "CUEX1 CUEX2 CUEX3",
+        "quality": "PERQ1 PERQ2 PERQ3 PERQ4 PERQ5 PERQ6 PERQ7",
+        "value": "PERV1 PERV2",
+        "satisfaction": "CUSA1 CUSA2 CUSA3",
+        "complaints": "CUSCO",
+        "loyalty": "CUSL1 CUSL2 CUSL3",
+    }
+    survey = pd.read_csv(REFERENCE / "mobi.csv")
+    answers = {name: survey[of.split()].mean(axis=1).to_numpy() for name, of in columns.items()}
+
+    def explained(outcome: str, of: tuple[str, ...]) -> float:
+        x = np.column_stack([np.ones(len(survey)), *(answers[one] for one in of)])
+        left = answers[outcome] - x @ np.linalg.lstsq(x, answers[outcome], rcond=None)[0]
+        return 1 - float(left.var() / answers[outcome].var())
+
+    found = json.loads((mobi.folder / "results.json").read_text())["drivers"]
+    page = mobi.report.read_text(encoding="utf-8")
+    for outcome, of in {
+        "satisfaction": ("image", "expectation", "quality", "value"),
+        "loyalty": ("image", "satisfaction", "complaints"),
+    }.items():
+        rows = {row["driver"]: row for row in found if row["outcome"] == outcome}
+        assert tuple(rows) == of
+        orders = list(permutations(of))
+        for one in of:
+            gains = [
+                explained(outcome, (*order[: order.index(one)], one))
+                - explained(outcome, order[: order.index(one)])
+                for order in orders
+            ]
+            assert rows[one]["share"] == pytest.approx(float(np.mean(gains)), abs=1e-10)
+            assert 0 <= rows[one]["low"] < rows[one]["share"] < rows[one]["high"] <= 1
+        whole = next(iter(rows.values()))
+        assert whole["r_squared"] == pytest.approx(explained(outcome, of), abs=1e-10)
+        assert sum(row["share"] for row in rows.values()) == pytest.approx(whole["r_squared"], abs=1e-12)
+        assert whole["r_squared_low"] < whole["r_squared"] < whole["r_squared_high"]
+        value, low, high = (whole[f"r_squared{end}"] for end in ("", "_low", "_high"))
+        assert f"R² {value:.2f} ({low:.2f} – {high:.2f}), n = 250" in page
 
 
 # ── Failures ────────────────────────────────────────────────────────────────────────────────────

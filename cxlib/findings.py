@@ -204,7 +204,7 @@ def _pairs(of: Composition, slack: float) -> Iterator[_Comparison]:
             contrast = contrasts.excess(found.value, found.se, found.df, over=slack, n=found.n)
             yield _Comparison(
                 (before, step), found.parts, contrast, LEVELS,
-                f"{_called(of, step)} runs {_levels(contrast)} ahead of {_called(of, before)}, "
+                f"{_called(of, step)}: {_levels(contrast)} ahead of {_called(of, before)}, "
                 "on which it stands.",
             )  # fmt: skip
 

@@ -266,3 +266,24 @@ def test_every_step_is_compared_with_each_it_stands_on() -> None:
     assert len(says) == 7
     assert all(len(said) == len(done) == 3 and not set(said) & set(done) for said, done in says.values())
     assert {"kind", "id", "mean", "se", "df"} <= {column.name for column in frames.ESTIMATES.columns}
+
+
+def test_a_table_lists_the_clearest_of_each_family_and_counts_the_others() -> None:
+    from cxlib import tables
+    from cxlib.findings import Finding
+
+    def made(family: str, at: int, p: float) -> Finding:
+        said = f"{family} number {at} <b>"
+        return Finding(family, ("s1",), ("frontline",), -0.5, -0.7, -0.3, "levels", 40, p, p <= 0.05, 9, said)
+
+    every = [made("pair", at, 0.001 * at) for at in range(8)] + [
+        made("split", 1, 0.01),
+        made("split", 2, 0.5),
+    ]
+    table = str(tables.findings(every, most=3).markup)
+    assert [at for at in range(8) if f"pair number {at} &lt;b&gt;" in table] == [0, 1, 2]
+    assert "split number 1" in table
+    assert "split number 2" not in table
+    assert "prints the other 5" in table
+    assert "−0.50 (−0.70 – −0.30)" in table
+    assert "prints the other" not in str(tables.findings(every, most=8).markup)

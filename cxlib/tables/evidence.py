@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import groupby, islice
+from operator import attrgetter
 from typing import TYPE_CHECKING
 
 import pandas as pd
@@ -15,23 +17,25 @@ if TYPE_CHECKING:
     from cxlib.instrument import Instrument
 
 
-def findings(made: Sequence[Finding]) -> Html:
-    """Show which of the comparisons are confirmed, family by family: sentence, figure, interval, n and p."""
-    found = [one for one in made if one.is_confirmed]
-    if not found:
+def findings(made: Sequence[Finding], *, most: int = 5) -> Html:
+    """Show what is confirmed, the `most` clearest of each family: sentence, figure, interval, n and p."""
+    every = [one for one in made if one.is_confirmed]
+    if not every:
         return missing("Nothing stands out beyond what chance could do, in any family of comparisons.")
+    # They come in the order of their family, the clearest first.
+    found = [one for _, of in groupby(every, key=attrgetter("family")) for one in islice(of, most)]
+    left = len(every) - len(found)
     rows = [
         (
             FAMILIES[one.family].name,
             one.sentence,
-            minus(_figure(one.value, one.unit)),
-            minus(f"{_figure(one.low, one.unit)} – {_figure(one.high, one.unit)}"),
+            _with_interval(one),
             f"{one.n:,}",
             "<.001" if one.p < 0.001 else f"{one.p:.3f}".removeprefix("0"),
         )
         for one in found
     ]
-    names = ("Kind", "What stands out", "Figure", "95% interval", "n", "Adjusted p")
+    names = ("Kind", "What stands out", "Figure, 95% interval", "n", "Adjusted p")
     rate = ", ".join(sorted({f"{one.rate:.0%}" for one in found}))
     return table_of(
         "What stands out",
@@ -40,12 +44,15 @@ def findings(made: Sequence[Finding]) -> Html:
             f"Each kind is one family of comparisons, held to a false-discovery rate of {rate} "
             "(Benjamini–Hochberg): where there were nothing to find, a family would report anything no more "
             "often than that."
+            + (f" The {most} clearest of each kind; `cx findings` prints the other {left:,}." if left else "")
         ),
     )
 
 
-def _figure(value: float, unit: str) -> str:
-    return f"{value:+.0f} points" if unit == "points" else f"{value:+.2f}"
+def _with_interval(one: Finding) -> str:
+    places, unit = (0, " points") if one.unit == "points" else (2, "")
+    value, low, high = (f"{figure:+.{places}f}" for figure in (one.value, one.low, one.high))
+    return minus(f"{value} ({low} – {high}){unit}")
 
 
 def families(made: Sequence[Finding]) -> Html:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -19,6 +20,21 @@ def number(value: float, language: str, *, digits: int = 0) -> str:
     pattern = "#,##0" + ("." + "#" * digits if digits else "")
     text: str = format_decimal(value, format=pattern, locale=_locale(language))
     return text
+
+
+def separators(language: str) -> tuple[str, str]:
+    """Return the signs before the decimals and between thousands: (".", ",") in English."""
+    from babel.numbers import get_decimal_symbol, get_group_symbol
+
+    locale = _locale(language)
+    return get_decimal_symbol(locale), get_group_symbol(locale)
+
+
+def list_of(names: Sequence[str], language: str) -> str:
+    """Join names: a, b and c; a, b und c."""
+    from babel.lists import format_list
+
+    return format_list(list(names), locale=_locale(language))
 
 
 def day(date: dt.date, language: str) -> str:

@@ -15,6 +15,7 @@ from cxlib.errors import ConflictError, NotFoundError, nearest
 from cxlib.frames import ItemScale
 from cxlib.framework import Framework
 from cxlib.framework.content import Step
+from cxlib.language import Words, words_of
 from cxlib.mapping import MappingSpec
 
 
@@ -120,6 +121,11 @@ class Instrument:
     def called(self, id_: str) -> str:
         """Return the name of an item, a question or a part, in the engagement's language."""
         return self.name(id_) if id_ in self.scales else self.part(id_).name
+
+    @property
+    def words(self) -> Words:
+        """What the suite itself says, in the engagement's language."""
+        return words_of(self.language)
 
     def say(self, text: str | dict[str, str] | None) -> str:
         return self.framework.say(text, self.language)

@@ -19,6 +19,7 @@ from cxlib.findings import Finding
 from cxlib.frames import PARTICIPATION, RESPONSE, ROLE, WAVE, check, cut_name
 from cxlib.framework import Framework, parse_framework
 from cxlib.instrument import Instrument
+from cxlib.language import Words
 from cxlib.look import notebook_style
 from cxlib.planning import Recommendation
 from cxlib.summary import Summary, summarise
@@ -80,6 +81,11 @@ class Engagement:
     def instrument(self) -> Instrument:
         """Names, scales and items in the engagement's language, declared ones included."""
         return Instrument.from_plain(self.framework, self.facts.language, [self.facts.declared])
+
+    @property
+    def words(self) -> Words:
+        """What the suite itself says, in the engagement's language."""
+        return self.instrument.words
 
     @property
     def weights(self) -> dict[str, float]:
@@ -300,33 +306,64 @@ class Engagement:
             scale = self.instrument.scales[item]
             if (scale.low, scale.high) != (1, 5):
                 found[(scale.low, scale.high)] = found.get((scale.low, scale.high), 0) + 1
-        return [
-            f"{count} item{'s' if count > 1 else ''} answered on {low}–{high}: answers are shown as given; "
-            f"means are seen on 1–5 by 1 + 4·(x − {low})/{high - low}."
-            for (low, high), count in found.items()
-        ]
+        _ = self.words
+        said = []
+        for (low, high), count in found.items():
+            facts = {"low": low, "high": high, "width": high - low}
+            said.append(
+                _(
+                    "1 item answered on {low}–{high}: answers are shown as given; means are seen on 1–5 by "
+                    "1 + 4·(x − {low})/{width}.",
+                    **facts,
+                )
+                if count == 1
+                else _(
+                    "{count} items answered on {low}–{high}: answers are shown as given; means are seen on "
+                    "1–5 by 1 + 4·(x − {low})/{width}.",
+                    count=_.number(count),
+                    **facts,
+                )
+            )
+        return said
 
     @property
     def hidden_note(self) -> str:
         """One wording for everything hidden; it names no group and no number that could be subtracted."""
-        return (
-            f"Groups of fewer than {self.facts.threshold_scores} people are not shown, nor is any figure "
-            "that would let one be worked out from the others. Where a table says “hidden”, that is why."
+        _ = self.words
+        return _(
+            "Groups of fewer than {threshold} people are not shown, nor is any figure that would let one be "
+            "worked out from the others. Where a table says “{hidden}”, that is why.",
+            threshold=_.number(self.facts.threshold_scores),
+            hidden=_("hidden"),
         )
 
     @property
     def provenance(self) -> list[str]:
         """What a reader needs to check a figure: framework and digest, data date, plan, library."""
-        facts = self.facts
+        facts, _ = self.facts, self.words
+        names = {ROLE: _("role"), **facts.segments}
+        cuts = [[names.get(dim, dim) for dim in cut] for cut in facts.cuts]
         plan = "; ".join(
-            " by ".join(cut) if len(cut) > 1 else (cut[0] if cut else "everyone") for cut in facts.cuts
+            _("{first} by {second}", first=cut[0], second=cut[1])
+            if len(cut) > 1
+            else (cut[0] if cut else _("everyone"))
+            for cut in cuts
         )
         return [
-            f"Framework {self.framework.id} {self.framework.version}, SHA-256 {self.framework.digest[:16]}…",
-            f"Last answer: {facts.data_date or 'not dated'}",
-            f"Published groups: {plan}; smallest group shown: {facts.threshold_scores}",
-            f"cxlib {facts.library}",
-            *(_other_words(wave) for wave in facts.waves if wave.unchanged < 1),
+            _(
+                "Framework {framework} {version}, SHA-256 {digest}…",
+                framework=self.framework.id,
+                version=self.framework.version,
+                digest=self.framework.digest[:16],
+            ),
+            _("Last answer: {date}", date=facts.data_date or _("not dated")),
+            _(
+                "Published groups: {plan}; smallest group shown: {threshold}",
+                plan=plan,
+                threshold=_.number(facts.threshold_scores),
+            ),
+            _("Computed with cxlib {version}", version=facts.library),
+            *(_other_words(_, wave) for wave in facts.waves if wave.unchanged < 1),
             *facts.notes,
         ]
 
@@ -361,9 +398,11 @@ class Engagement:
         )
 
 
-def _other_words(wave: WaveFacts) -> str:
+def _other_words(_: Words, wave: WaveFacts) -> str:
     """Say that an earlier wave was asked with another version, and what that leaves to compare."""
-    return (
-        f"Wave {wave.name} was asked with {wave.framework}: {wave.unchanged:.0%} of the items are unchanged; "
-        "only these are compared"
+    return _(
+        "Wave {wave} was asked with {framework}: {share} of the items are unchanged; only these are compared",
+        wave=wave.name,
+        framework=wave.framework,
+        share=_.percent(wave.unchanged),
     )

@@ -22,6 +22,7 @@ from cxlib.instrument import Instrument
 from cxlib.language import Words
 from cxlib.look import notebook_style
 from cxlib.planning import Recommendation
+from cxlib.registers import Registers, find_register
 from cxlib.summary import Summary, summarise
 from cxlib.tables import note
 
@@ -298,6 +299,21 @@ class Engagement:
         return told[(told[WAVE] == self.wave.id) & (told["cut"] == cut_name(cut))]
 
     @property
+    def registers(self) -> Registers:
+        """Touch points, promises, standards, measures, observations, initiatives and assumptions."""
+        return Registers(self.facts.engagement, self.extract.registers)
+
+    def register(self, name: str) -> pd.DataFrame:
+        """Return one register, for example "standards", with the columns that `cxlib.registers` declares.
+
+        Raises
+        ------
+        NotFoundError
+            If there is no such register, naming the nearest.
+        """
+        return self.registers[find_register(name).name]
+
+    @property
     def other_scales(self) -> list[str]:
         """Sentences on the scales that are seen on 1–5 by an affine view."""
         asked = set(self.extract.release.counts["item"])
@@ -390,6 +406,9 @@ class Engagement:
 
     def set_contact(self, *_: Any, **__: Any) -> Any:
         raise self._read_only("set a contact")
+
+    def set_register(self, *_: Any, **__: Any) -> Any:
+        raise self._read_only("load a register")
 
     def _read_only(self, what: str) -> ReadOnlyError:
         return ReadOnlyError(

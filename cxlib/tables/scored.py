@@ -15,6 +15,7 @@ from cxlib.tables.html import (
     Html,
     aim,
     aims,
+    estimated,
     figures,
     groups,
     hidden,
@@ -81,9 +82,9 @@ def scorecard(
             _("Unweighted: everyone counts alike, whatever their role; shown where no role is hidden.")
         )
     columns += [
-        number(_, _("Top two"), data["top_box"], data, percent=True),
-        number(_, _("Agreement"), data["agreement"], data, digits=2),
-        number(_, _("Gated"), data["gated_level"], data),
+        estimated(_, _("Top two"), data, ("top_box", "top_box_low", "top_box_high"), percent=True),
+        estimated(_, _("Agreement"), data, ("agreement", "agreement_low", "agreement_high"), digits=2),
+        estimated(_, _("Gated"), data, ("gated_level", "gated_low", "gated_high")),
     ]
     known = aims(instrument, targets)
     found = [known.get(str(one)) for one in data["id"]]
@@ -167,12 +168,17 @@ def chapter(
         (
             _("People"),
             hidden(_) if gone else _.number(row.n),
-            ""
-            if gone
-            else _("{items} of {total} items", items=_.number(row.items), total=_.number(row.items_total)),
+            "" if gone else _asked_of(_, int(row.items), int(row.items_total)),
         ),
     ]
     return figures(pairs, kind="cx-figures cx-chapter-facts")
+
+
+def _asked_of(_: Words, items: int, total: int) -> str:
+    """Say how many of a step's items its figure is made of, in the role that was asked the fewest."""
+    if items == total:
+        return _("asked all {total} items", total=_.number(total))
+    return _("asked at least {items} of {total} items", items=_.number(items), total=_.number(total))
 
 
 def goals(targets: Mapping[str, float], scores: pd.DataFrame, instrument: Instrument, *, step: str) -> Html:
@@ -241,7 +247,7 @@ def _level_cell(_: Words, row: Any, none: str = "") -> str:
         return hidden(_)
     around = interval(_, row.low, row.high)
     n = _("n = {n}", n=_.number(row.n))
-    return small(_.number(row.mean, 1), f"({around}), {n}" if around else n)
+    return small(_.number(row.mean, 1), f"({around})" if around else "", n)
 
 
 def appendix(scores: pd.DataFrame, scores_by_role: pd.DataFrame, instrument: Instrument) -> Html:
@@ -284,7 +290,6 @@ def appendix(scores: pd.DataFrame, scores_by_role: pd.DataFrame, instrument: Ins
                 for item in items
             ],
             numbers=range(2, len(headings)),
-            wide=True,
             captioned=True,
         )
         for name, items in parts
@@ -292,17 +297,23 @@ def appendix(scores: pd.DataFrame, scores_by_role: pd.DataFrame, instrument: Ins
     below = note(
         _(
             "Top two: the share of answers in the two highest places of the scale. By role: level, its 95% "
-            "interval and n; a dash where a role was not asked."
+            "interval and n; a dash where a role was not asked. A statement is given in the words of one "
+            "role; the others were asked the same in theirs."
         )
     )
     return together([*tables, below], kind="cx-appendix")
 
 
 def _statement(instrument: Instrument, id_: str) -> str:
-    """Return what an item is about and, below it, how it was put to the first role that gets it."""
+    """Return what an item is about and, below it, how it was put to the last role of staff that gets it.
+
+    Those who lead are asked about themselves; the words for the others can be read by anyone.
+    """
     item = instrument.framework.items.get(id_)
     if item is not None:
-        return small(instrument.say(item.topic), instrument.say(next(iter(item.statement.values()))))
+        staff = [role.id for role in instrument.framework.roles if role.kind == "staff"]
+        said = [item.statement[role] for role in staff if role in item.statement]
+        return small(instrument.say(item.topic), instrument.say((said or [*item.statement.values()])[-1]))
     question = instrument.framework.questions.get(id_)
     if question is not None:
         return small(instrument.say(question.topic), instrument.say(question.text))

@@ -75,7 +75,7 @@ def lens(
     rows = [
         [
             small(say(row.name), say(row.description) if row.description else ""),
-            *_level(instrument, parts.get(f"{one.id}.{row.id}"), row, beside),
+            *_level(instrument, parts.get(f"{one.id}.{row.id}"), row, items, beside),
             _weakest(instrument, row, items),
             *([start] if any(starts) else []),
         ]
@@ -101,9 +101,13 @@ def lens(
     return together([*above, _standing_of(instrument, one, parts), table, *below], kind="cx-lens")
 
 
-def _level(instrument: Instrument, found: Any, row: LensRow, beside: Html | None) -> list[str]:
+def _level(
+    instrument: Instrument, found: Any, row: LensRow, items: dict[str, Any], beside: Html | None
+) -> list[str]:
     _ = instrument.words
-    if found is not None and found.is_hidden:
+    # A row whose items are hidden one and all has no figure of its own.
+    veiled = found is None and any(id_ in items and items[id_].is_hidden for id_ in row.items)
+    if veiled or (found is not None and found.is_hidden):
         return [hidden(_)] * 3
     if found is None or pd.isna(found.mean):
         is_below = beside is not None and not row.items and row.questions

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -125,14 +125,14 @@ def chapter(
     _ = instrument.words
     id_ = instrument.step(step).id
     row = _row(scores, id_, "step")
-    if row is None:
+    if row is None and not _is_any_hidden(scores, [item.id for item in instrument.step(step).items]):
         return missing(
             _(
-                "“{step}” was not assessed in this wave: none of its items was asked.",
+                "“{step}” was not assessed in this wave, or by too few people to show.",
                 step=instrument.called(id_),
             )
         )
-    gone = bool(row.is_hidden) or pd.isna(row.mean)
+    gone = row is None or bool(row.is_hidden) or pd.isna(row.mean)
     target = aims(instrument, targets).get(id_)
     pairs = [
         (
@@ -267,7 +267,7 @@ def appendix(scores: pd.DataFrame, scores_by_role: pd.DataFrame, instrument: Ins
     if beside:
         parts.append((_("Asked beside the steps"), beside))
     if whole.empty and roles.empty:
-        return missing(_("No item was asked in this wave."))
+        return missing(_("No item was asked in this wave, or too few people answered to show any."))
     seen = [role.id for role in framework.roles if (roles[ROLE] == role.id).any()] if ROLE in roles else []
     by_id = {str(row.id): row for row in whole.itertuples()}
     by_both = {(str(row.id), getattr(row, ROLE)): row for row in roles.itertuples()} if seen else {}
@@ -388,6 +388,11 @@ def disagreement(
         ),
     )
     return together([said(sentence), table])
+
+
+def _is_any_hidden(scores: pd.DataFrame, items: Collection[str]) -> bool:
+    """Tell whether an item was answered by too few to show: a step of such items alone has no row."""
+    return bool((scores["id"].isin(items) & scores["is_hidden"]).any())
 
 
 def _row(scores: pd.DataFrame, id_: str, kind: str) -> Any:

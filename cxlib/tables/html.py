@@ -240,6 +240,17 @@ def lines(texts: Iterable[str]) -> str:
     return Markup("<br>").join(texts)
 
 
+def level_cell(_: Words, row: Any, none: str = "") -> str:
+    """Write a level with interval and n, on two lines; the word where it is hidden, `none` where unasked."""
+    if row is None or (not row.is_hidden and pd.isna(row.mean)):
+        return none or _("not asked")
+    if row.is_hidden:
+        return hidden(_)
+    around = interval(_, row.low, row.high)
+    n = _("n = {n}", n=_.number(row.n))
+    return small(_.number(row.mean, 1), f"({around})" if around else "", n)
+
+
 # ── Targets ─────────────────────────────────────────────────────────────────────────────────────
 
 

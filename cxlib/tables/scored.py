@@ -21,6 +21,7 @@ from cxlib.tables.html import (
     hidden,
     interval,
     intervals,
+    level_cell,
     listing,
     missing,
     number,

@@ -7,7 +7,7 @@ the workshop is the figure in the report.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import cached_property
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
@@ -22,6 +22,8 @@ from cxlib.instrument import Instrument
 from cxlib.language import Words
 from cxlib.look import notebook_style
 from cxlib.planning import Recommendation
+from cxlib.registers import Registers, find_register
+from cxlib.summary import Summary, summarise
 from cxlib.tables import note
 
 if TYPE_CHECKING:
@@ -115,16 +117,66 @@ class Engagement:
 
         See :func:`cxlib.scoring.scores`.
         """
-        held = self.extract
-        found = scoring.scores(
-            held.release, held.estimates, self.instrument, self.weights, wave=self.wave.id, by=by
-        )
+        found = self._scores(self.wave.id, by)
         if step is None:
             return found
+        return self._of_step(found, step)
+
+    def _of_step(self, found: pd.DataFrame, step: str) -> pd.DataFrame:
+        """Keep a step, its streams and its items."""
         id_ = self.framework.step(step).id
         inside = {id_, *(item.id for item in self.framework.step(step).items)}
         inside |= {part.id for part in self.instrument.parts if part.id.startswith(f"{id_}.")}
         return found[found["id"].isin(inside)].reset_index(drop=True)
+
+    def _scores(self, wave: str, by: By) -> pd.DataFrame:
+        held = self.extract
+        found = self._once(
+            (wave, scoring.published(held.release, by)),
+            lambda: scoring.scores(
+                held.release, held.estimates, self.instrument, self.weights, wave=wave, by=by
+            ),
+        )
+        return found.copy()
+
+    def _once(self, what: tuple[Any, ...], make: Callable[[], Any]) -> Any:
+        """Compute something once for each extract: a notebook asks for the same figures many times."""
+        held = self.extract
+        if self.__dict__.get("_kept_of") is not held:
+            self.__dict__["_kept_of"], self.__dict__["_kept"] = held, {}
+        kept = self.__dict__["_kept"]
+        if what not in kept:
+            kept[what] = make()
+        return kept[what]
+
+    def trend(self, by: By = (), *, step: str | None = None) -> pd.DataFrame:
+        """Score every wave up to this one, oldest first: a SCORES frame, told apart by `wave`.
+
+        What an earlier wave was asked in other words is not in it. Of a single wave, its scores alone.
+        """
+        import pandas as pd
+
+        ids = [one.id for one in self.facts.waves]
+        until = ids[: ids.index(self.wave.id) + 1]
+        found = pd.concat([self._scores(one, by) for one in until], ignore_index=True)
+        return found if step is None else self._of_step(found, step)
+
+    @property
+    def wave_names(self) -> dict[str, str]:
+        """Waves up to this one by id, oldest first, as a reader calls them."""
+        names = {one.id: one.name for one in self.facts.waves}
+        return {id_: names[id_] for id_ in list(names)[: list(names).index(self.wave.id) + 1]}
+
+    @property
+    def scores_before(self) -> pd.DataFrame | None:
+        """Scores of the wave before this one, of everyone; None where this is the first."""
+        earlier = list(self.wave_names)[:-1]
+        return self._scores(earlier[-1], ()) if earlier else None
+
+    def summary(self) -> Summary:
+        """Choose what stands on the first page; see :func:`cxlib.summary.summarise`."""
+        order = ordering.sequence(self.scores(), self.framework)
+        return summarise(order, self.comparisons(), self.recommendations())
 
     def distribution(
         self, by: By = (), *, step: str | None = None, items: Iterable[str] | None = None
@@ -151,17 +203,28 @@ class Engagement:
     def _of_wave(self, frame: pd.DataFrame) -> pd.DataFrame:
         return frame[frame[WAVE] == self.wave.id].reset_index(drop=True)
 
-    def comparisons(self) -> tuple[Finding, ...]:
-        """Make every comparison of every family; see :func:`cxlib.findings.findings`."""
+    def comparisons(self, *, about: str | None = None) -> tuple[Finding, ...]:
+        """Make every comparison of every family; see :func:`cxlib.findings.findings`.
+
+        Families are judged whole; `about` then keeps what is about one step or its items.
+        """
         held = self.extract
-        return findings.findings(
-            held.release,
-            held.estimates,
-            self.instrument,
-            self.weights,
-            wave=self.wave.id,
-            waves={one.id: one.name for one in self.facts.waves},
+        every = self._once(
+            ("comparisons", self.wave.id),
+            lambda: findings.findings(
+                held.release,
+                held.estimates,
+                self.instrument,
+                self.weights,
+                wave=self.wave.id,
+                waves={one.id: one.name for one in self.facts.waves},
+            ),
         )
+        if about is None:
+            return every
+        step = self.framework.step(about)
+        ids = {step.id, *(item.id for item in step.items)}
+        return tuple(one for one in every if ids & set(one.about))
 
     def findings(self) -> tuple[Finding, ...]:
         """Return what stands out: the comparisons that are confirmed within their family."""
@@ -234,6 +297,21 @@ class Engagement:
         """Return who was invited to this wave, in the groups of one cut."""
         told = self.extract.invited
         return told[(told[WAVE] == self.wave.id) & (told["cut"] == cut_name(cut))]
+
+    @property
+    def registers(self) -> Registers:
+        """Touch points, promises, standards, measures, observations, initiatives and assumptions."""
+        return Registers(self.facts.engagement, self.extract.registers)
+
+    def register(self, name: str) -> pd.DataFrame:
+        """Return one register, for example "standards", with the columns that `cxlib.registers` declares.
+
+        Raises
+        ------
+        NotFoundError
+            If there is no such register, naming the nearest.
+        """
+        return self.registers[find_register(name).name]
 
     @property
     def other_scales(self) -> list[str]:
@@ -328,6 +406,9 @@ class Engagement:
 
     def set_contact(self, *_: Any, **__: Any) -> Any:
         raise self._read_only("set a contact")
+
+    def set_register(self, *_: Any, **__: Any) -> Any:
+        raise self._read_only("load a register")
 
     def _read_only(self, what: str) -> ReadOnlyError:
         return ReadOnlyError(

@@ -5,6 +5,7 @@
       framework.yaml        the instrument, byte for byte as it was used
       groups.parquet  counts.parquet  withheld.parquet
       estimates.parquet  reliability.parquet  drivers.parquet  invited.parquet
+      registers.json        touch points, promises, standards, measures, actions: roles, and nobody's name
 
 The files have no place for ids, moments or rows: a column that is not named here is refused.
 """
@@ -15,18 +16,20 @@ import hashlib
 import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cxlib.anonymity import Release
 from cxlib.errors import ContractError, NotFoundError, Problem
 from cxlib.frames import COUNTS, DRIVERS, ESTIMATES, GROUPS, INVITED, RELIABILITY, ROLE, WITHHELD, check
+from cxlib.registers import Kept, Registers, from_plain
 
 if TYPE_CHECKING:
     import pandas as pd
 
-FORMAT = 2
+FORMAT = 3
+REGISTERS = "registers.json"
 
 
 @dataclass(frozen=True)
@@ -94,6 +97,7 @@ class Extract:
     reliability: pd.DataFrame
     drivers: pd.DataFrame
     invited: pd.DataFrame
+    registers: Mapping[str, Kept] = field(default_factory=dict)
 
 
 def write_extract(extract: Extract, folder: Path) -> None:
@@ -119,6 +123,9 @@ def write_extract(extract: Extract, folder: Path) -> None:
     # Not sorted: the order of the segments is the order of the columns.
     text = json.dumps(asdict(extract.facts), ensure_ascii=False, indent=1)
     (folder / "extract.json").write_text(text + "\n", encoding="utf-8")
+    kept = Registers(extract.facts.engagement, extract.registers).to_plain()
+    text = json.dumps(kept, ensure_ascii=False, indent=1, allow_nan=False)
+    (folder / REGISTERS).write_text(text + "\n", encoding="utf-8")
 
 
 def read_extract(folder: Path) -> Extract:
@@ -133,7 +140,7 @@ def read_extract(folder: Path) -> Extract:
     """
     import pandas as pd
 
-    wanted = (*(f"{name}.parquet" for name in CONTRACTS), "framework.yaml", "extract.json")
+    wanted = (*(f"{name}.parquet" for name in CONTRACTS), "framework.yaml", "extract.json", REGISTERS)
     missing = [name for name in wanted if not (folder / name).is_file()]
     if missing:
         raise NotFoundError(
@@ -157,7 +164,9 @@ def read_extract(folder: Path) -> Extract:
             frames[name] = check(pd.read_parquet(folder / f"{name}.parquet"), contract, dims)
     counted = {name: frames.pop(name) for name in ("groups", "counts", "withheld")}
     release = Release(cuts=facts.cuts, dims=dims, threshold=facts.threshold_scores, **counted)
-    return Extract(facts, document, release, **frames)
+    with _readable(folder, REGISTERS):
+        registers = from_plain(json.loads((folder / REGISTERS).read_text(encoding="utf-8")))
+    return Extract(facts, document, release, **frames, registers=registers)
 
 
 # The frames of an extract, each in a file of its name.

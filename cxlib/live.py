@@ -26,8 +26,10 @@ from cxlib.ingest import Imported, convert
 from cxlib.instrument import Instrument
 from cxlib.invitations import Invited, by_cut, read_invitations
 from cxlib.mapping import MappingSpec
+from cxlib.registers import Registers
+from cxlib.registers.reading import read_register
 from cxlib.settings import Settings, read_settings
-from cxlib.store import BatchRecord, Store
+from cxlib.store import BatchRecord, RegisterRecord, Store
 from cxlib.tally import Tally, read_batches, tally_batches
 
 if TYPE_CHECKING:
@@ -285,6 +287,21 @@ class LiveEngagement(Engagement):
         self.store.set_invited(self._slug, wave or self.wave_id, [(one.cell, one.n) for one in told])
         return told
 
+    @property
+    def registers(self) -> Registers:
+        """The registers as they are in the store now, without counting answers first."""
+        return Registers(self._slug, self.store.registers(self._slug))
+
+    def set_register(self, name: str, path: Path, *, by: str = "") -> RegisterRecord:
+        """Load a register from a file, as a new version of the whole of it; see `read_register`.
+
+        `by` says who loads it: kept in the store, and in no report.
+        """
+        rows = read_register(
+            name, Path(path), self.registers.kept, steps=self.framework.steps, roles=self.framework.roles
+        )
+        return self.store.set_register(self._slug, name, rows, author=by)
+
     def at_wave(self, wave: str) -> LiveEngagement:
         """Return a handle on another wave of the same engagement."""
         return LiveEngagement(self.store, self._slug, wave, self._language)
@@ -305,6 +322,8 @@ class LiveEngagement(Engagement):
             tuple(one.id for one in self._batches()),
             tuple(sorted((id_, one.level) for id_, one in self.store.targets(self._slug).items())),
             tuple(str(self.store.invited(self._slug, one.id)) for one in self._waves()),
+            tuple(sorted(self.store.register_versions(self._slug).items())),
+            str(self.store.assumptions(self._slug)),
         )
 
     def _make_extract(self) -> Extract:
@@ -348,6 +367,7 @@ class LiveEngagement(Engagement):
             reliability=estimates.estimate_reliability(tally, release, instrument),
             drivers=estimates.estimate_drivers(self._tally_in_shards(), release, instrument),
             invited=self._invited(),
+            registers=self.store.registers(self._slug),
         )
 
     def _invited(self) -> pd.DataFrame:

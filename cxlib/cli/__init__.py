@@ -18,6 +18,7 @@ import typer
 
 from cxlib.cli import framework as _framework
 from cxlib.cli import printing
+from cxlib.cli import registers as _registers
 from cxlib.errors import CxError, DeclarationError, NotFoundError, nearest
 
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ app = typer.Typer(
 )
 
 app.add_typer(_framework.app, name="framework")
+app.command()(_registers.add)
 
 Engagement = Annotated[str, typer.Argument(help="The engagement's name, for example harbour.")]
 Wave = Annotated[

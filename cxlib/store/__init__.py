@@ -18,12 +18,20 @@ from typing import Any, Self
 
 from cxlib.declarations import AssumptionSpec, EngagementSpec, TargetSpec, WaveSpec
 from cxlib.errors import ConflictError, ContractError, CxError, Problem, StoreError
+from cxlib.registers import Kept
 from cxlib.settings import Settings
 from cxlib.store import batches as _batches
 from cxlib.store import engagements as _engagements
+from cxlib.store import registers as _registers
 from cxlib.store.connect import WAIT_SECONDS, Database, has_wal_reset_bug, sqlite_version
 from cxlib.store.files import LocalFolder, sha256_of
-from cxlib.store.records import BatchRecord, EngagementRecord, EngagementSummary, FrameworkRecord
+from cxlib.store.records import (
+    BatchRecord,
+    EngagementRecord,
+    EngagementSummary,
+    FrameworkRecord,
+    RegisterRecord,
+)
 from cxlib.store.schema import ACTIVE
 
 __all__ = [
@@ -31,6 +39,7 @@ __all__ = [
     "EngagementRecord",
     "EngagementSummary",
     "FrameworkRecord",
+    "RegisterRecord",
     "Store",
     "has_wal_reset_bug",
     "sqlite_version",
@@ -259,6 +268,39 @@ class Store:
         with self._database.read() as connection:
             _engagements.require_engagement(connection, slug)
             return _engagements.select_assumptions(connection, slug)
+
+    # ── Registers ───────────────────────────────────────────────────────────────────────────────
+
+    def set_register(
+        self, slug: str, name: str, rows: Sequence[Mapping[str, Any]], *, author: str
+    ) -> RegisterRecord:
+        """Write a register whole, as a new version, unless its rows are those of the newest.
+
+        Assumptions are written beside those of other dates, too, of which the newest counts.
+        """
+        with self._database.write() as connection:
+            _engagements.require_engagement(connection, slug)
+            return _registers.write_register(connection, slug, name, rows, author)
+
+    def register(self, slug: str, name: str, version: int | None = None) -> RegisterRecord | None:
+        """Return one version of a register, by default the newest; None if it was never loaded."""
+        with self._database.read() as connection:
+            _engagements.require_engagement(connection, slug)
+            return _registers.select_register(connection, slug, name, version)
+
+    def registers(self, slug: str) -> dict[str, Kept]:
+        """Return the newest version of every register that holds anything, by name.
+
+        The assumptions are each one's newest value, those of the engagement file included.
+        """
+        with self._database.read() as connection:
+            _engagements.require_engagement(connection, slug)
+            return _registers.select_registers(connection, slug)
+
+    def register_versions(self, slug: str) -> dict[str, int]:
+        """Return the number of the newest version of every register that was loaded."""
+        with self._database.read() as connection:
+            return _registers.select_versions(connection, slug)
 
     # ── Import batches ──────────────────────────────────────────────────────────────────────────
 

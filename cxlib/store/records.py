@@ -88,3 +88,14 @@ class BatchRecord:
     @property
     def is_active(self) -> bool:
         return self.state == ACTIVE
+
+
+@dataclass(frozen=True)
+class RegisterRecord:
+    """One load of a register: its rows in the order of the file, who loaded them, and when, in UTC."""
+
+    name: str
+    version: int
+    rows: list[dict[str, Any]] = field(repr=False)
+    author: str
+    at: datetime

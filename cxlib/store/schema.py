@@ -221,3 +221,15 @@ assumption = Table(
     Column("source", Text, nullable=False),
     Column("set_at", UtcDateTime, nullable=False),
 )
+
+# Touch points, standards, actions …: every load is a version of its own, and the newest counts.
+register = Table(
+    "register",
+    metadata,
+    Column("engagement", Text, ForeignKey("engagement.slug"), primary_key=True),
+    Column("name", Text, primary_key=True),
+    Column("version", Integer, primary_key=True, autoincrement=False),
+    Column("rows", JSON, nullable=False),
+    Column("author", Text, nullable=False),
+    Column("at", UtcDateTime, nullable=False),
+)

@@ -398,12 +398,18 @@ def test_gaps_list_a_family_confirmed_or_not(family: str) -> None:
 def test_a_gap_that_is_not_confirmed_says_so_and_an_empty_family_says_why() -> None:
     made = compared()
     assert "not beyond chance" in markup(tables.gaps(made, full().instrument, family="unit"))
+    part = [one for one in made if one.family == "perception"][:7]
+    told = markup(tables.gaps(part, full().instrument, family="perception"))
+    assert f"part of {part[0].compared} that were judged together" in told
+    assert "judged together" not in markup(tables.gaps(made, full().instrument, family="perception"))
     assert "nothing could be compared" in tables.gaps((), full().instrument, family="delivery").text
 
 
 def test_change_tells_a_first_wave_from_one_without_a_match() -> None:
     instrument = full().instrument
-    assert "A first wave: nothing to compare with" in tables.change(compared(), instrument).text
+    assert "A first wave: nothing to compare with" in tables.change((), instrument).text
+    assert "A first wave: nothing to compare with" in tables.change(compared(), instrument, since="").text
+    assert "Since the wave before, " in tables.change(compared(), instrument).text
     assert "Nothing can be compared with Autumn" in tables.change((), instrument, since="Autumn").text
     found = [one for one in compared() if one.family == "change"]
     block = tables.change(compared(), instrument, since="Autumn", most=99)

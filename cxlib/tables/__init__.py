@@ -15,10 +15,13 @@ from cxlib.tables.compared import change, families, findings, gaps
 from cxlib.tables.html import Column, Html, bullets, figures, missing, note, said, table_of, together
 from cxlib.tables.itemised import appendix, disagreement
 from cxlib.tables.lensed import lens, lenses
+from cxlib.tables.method import sources
 from cxlib.tables.moves import described_levels, next_moves, recommendations
 from cxlib.tables.ordered import sensitivity, standing, steps
+from cxlib.tables.portfolio import head, portfolio, starts
 from cxlib.tables.reading import empty, how_to_read
 from cxlib.tables.scored import chapter, goals, scorecard, waves
+from cxlib.tables.summary import summary
 
 __all__ = [
     "Html",
@@ -36,6 +39,7 @@ __all__ = [
     "findings",
     "gaps",
     "goals",
+    "head",
     "how_to_read",
     "lens",
     "lenses",
@@ -45,14 +49,18 @@ __all__ = [
     "note",
     "participation",
     "plain",
+    "portfolio",
     "recommendations",
     "reliability",
     "response",
     "said",
     "scorecard",
     "sensitivity",
+    "sources",
     "standing",
+    "starts",
     "steps",
+    "summary",
     "together",
     "units",
     "waves",

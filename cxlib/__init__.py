@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from cxlib.live import LiveEngagement
     from cxlib.live import open_engagement as open
     from cxlib.ordering import Sequence, sensitivity, sequence
+    from cxlib.run.portfolio import read_portfolio as portfolio
     from cxlib.settings import read_settings
     from cxlib.tally import Tally, tally_batches
 
@@ -37,6 +38,7 @@ _PUBLIC = {
     "frames": ("cxlib.frames", ""),
     "load_framework": ("cxlib.framework", "load_framework"),
     "open": ("cxlib.live", "open_engagement"),
+    "portfolio": ("cxlib.run.portfolio", "read_portfolio"),
     "read_settings": ("cxlib.settings", "read_settings"),
     "sensitivity": ("cxlib.ordering", "sensitivity"),
     "sequence": ("cxlib.ordering", "sequence"),
@@ -57,6 +59,7 @@ __all__ = [
     "frames",
     "load_framework",
     "open",
+    "portfolio",
     "read_settings",
     "sensitivity",
     "sequence",

@@ -7,7 +7,7 @@ the workshop is the figure in the report.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import cached_property
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
@@ -19,9 +19,11 @@ from cxlib.findings import Finding
 from cxlib.frames import PARTICIPATION, RESPONSE, ROLE, WAVE, check, cut_name
 from cxlib.framework import Framework, parse_framework
 from cxlib.instrument import Instrument
+from cxlib.language import Words
 from cxlib.look import notebook_style
 from cxlib.planning import Recommendation
 from cxlib.registers import Registers, find_register
+from cxlib.summary import Summary, summarise
 from cxlib.tables import note
 
 if TYPE_CHECKING:
@@ -82,6 +84,11 @@ class Engagement:
         return Instrument.from_plain(self.framework, self.facts.language, [self.facts.declared])
 
     @property
+    def words(self) -> Words:
+        """What the suite itself says, in the engagement's language."""
+        return self.instrument.words
+
+    @property
     def weights(self) -> dict[str, float]:
         return {role.id: role.weight for role in self.facts.roles}
 
@@ -110,16 +117,66 @@ class Engagement:
 
         See :func:`cxlib.scoring.scores`.
         """
-        held = self.extract
-        found = scoring.scores(
-            held.release, held.estimates, self.instrument, self.weights, wave=self.wave.id, by=by
-        )
+        found = self._scores(self.wave.id, by)
         if step is None:
             return found
+        return self._of_step(found, step)
+
+    def _of_step(self, found: pd.DataFrame, step: str) -> pd.DataFrame:
+        """Keep a step, its streams and its items."""
         id_ = self.framework.step(step).id
         inside = {id_, *(item.id for item in self.framework.step(step).items)}
         inside |= {part.id for part in self.instrument.parts if part.id.startswith(f"{id_}.")}
         return found[found["id"].isin(inside)].reset_index(drop=True)
+
+    def _scores(self, wave: str, by: By) -> pd.DataFrame:
+        held = self.extract
+        found = self._once(
+            (wave, scoring.published(held.release, by)),
+            lambda: scoring.scores(
+                held.release, held.estimates, self.instrument, self.weights, wave=wave, by=by
+            ),
+        )
+        return found.copy()
+
+    def _once(self, what: tuple[Any, ...], make: Callable[[], Any]) -> Any:
+        """Compute something once for each extract: a notebook asks for the same figures many times."""
+        held = self.extract
+        if self.__dict__.get("_kept_of") is not held:
+            self.__dict__["_kept_of"], self.__dict__["_kept"] = held, {}
+        kept = self.__dict__["_kept"]
+        if what not in kept:
+            kept[what] = make()
+        return kept[what]
+
+    def trend(self, by: By = (), *, step: str | None = None) -> pd.DataFrame:
+        """Score every wave up to this one, oldest first: a SCORES frame, told apart by `wave`.
+
+        What an earlier wave was asked in other words is not in it. Of a single wave, its scores alone.
+        """
+        import pandas as pd
+
+        ids = [one.id for one in self.facts.waves]
+        until = ids[: ids.index(self.wave.id) + 1]
+        found = pd.concat([self._scores(one, by) for one in until], ignore_index=True)
+        return found if step is None else self._of_step(found, step)
+
+    @property
+    def wave_names(self) -> dict[str, str]:
+        """Waves up to this one by id, oldest first, as a reader calls them."""
+        names = {one.id: one.name for one in self.facts.waves}
+        return {id_: names[id_] for id_ in list(names)[: list(names).index(self.wave.id) + 1]}
+
+    @property
+    def scores_before(self) -> pd.DataFrame | None:
+        """Scores of the wave before this one, of everyone; None where this is the first."""
+        earlier = list(self.wave_names)[:-1]
+        return self._scores(earlier[-1], ()) if earlier else None
+
+    def summary(self) -> Summary:
+        """Choose what stands on the first page; see :func:`cxlib.summary.summarise`."""
+        order = ordering.sequence(self.scores(), self.framework)
+        return summarise(order, self.comparisons(), self.recommendations())
 
     def distribution(
         self, by: By = (), *, step: str | None = None, items: Iterable[str] | None = None
@@ -146,17 +203,28 @@ class Engagement:
     def _of_wave(self, frame: pd.DataFrame) -> pd.DataFrame:
         return frame[frame[WAVE] == self.wave.id].reset_index(drop=True)
 
-    def comparisons(self) -> tuple[Finding, ...]:
-        """Make every comparison of every family; see :func:`cxlib.findings.findings`."""
+    def comparisons(self, *, about: str | None = None) -> tuple[Finding, ...]:
+        """Make every comparison of every family; see :func:`cxlib.findings.findings`.
+
+        Families are judged whole; `about` then keeps what is about one step or its items.
+        """
         held = self.extract
-        return findings.findings(
-            held.release,
-            held.estimates,
-            self.instrument,
-            self.weights,
-            wave=self.wave.id,
-            waves={one.id: one.name for one in self.facts.waves},
+        every = self._once(
+            ("comparisons", self.wave.id),
+            lambda: findings.findings(
+                held.release,
+                held.estimates,
+                self.instrument,
+                self.weights,
+                wave=self.wave.id,
+                waves={one.id: one.name for one in self.facts.waves},
+            ),
         )
+        if about is None:
+            return every
+        step = self.framework.step(about)
+        ids = {step.id, *(item.id for item in step.items)}
+        return tuple(one for one in every if ids & set(one.about))
 
     def findings(self) -> tuple[Finding, ...]:
         """Return what stands out: the comparisons that are confirmed within their family."""
@@ -254,33 +322,64 @@ class Engagement:
             scale = self.instrument.scales[item]
             if (scale.low, scale.high) != (1, 5):
                 found[(scale.low, scale.high)] = found.get((scale.low, scale.high), 0) + 1
-        return [
-            f"{count} item{'s' if count > 1 else ''} answered on {low}–{high}: answers are shown as given; "
-            f"means are seen on 1–5 by 1 + 4·(x − {low})/{high - low}."
-            for (low, high), count in found.items()
-        ]
+        _ = self.words
+        said = []
+        for (low, high), count in found.items():
+            facts = {"low": low, "high": high, "width": high - low}
+            said.append(
+                _(
+                    "1 item answered on {low}–{high}: answers are shown as given; means are seen on 1–5 by "
+                    "1 + 4·(x − {low})/{width}.",
+                    **facts,
+                )
+                if count == 1
+                else _(
+                    "{count} items answered on {low}–{high}: answers are shown as given; means are seen on "
+                    "1–5 by 1 + 4·(x − {low})/{width}.",
+                    count=_.number(count),
+                    **facts,
+                )
+            )
+        return said
 
     @property
     def hidden_note(self) -> str:
         """One wording for everything hidden; it names no group and no number that could be subtracted."""
-        return (
-            f"Groups of fewer than {self.facts.threshold_scores} people are not shown, nor is any figure "
-            "that would let one be worked out from the others. Where a table says “hidden”, that is why."
+        _ = self.words
+        return _(
+            "Groups of fewer than {threshold} people are not shown, nor is any figure that would let one be "
+            "worked out from the others. Where a table says “{hidden}”, that is why.",
+            threshold=_.number(self.facts.threshold_scores),
+            hidden=_("hidden"),
         )
 
     @property
     def provenance(self) -> list[str]:
         """What a reader needs to check a figure: framework and digest, data date, plan, library."""
-        facts = self.facts
+        facts, _ = self.facts, self.words
+        names = {ROLE: _("role"), **facts.segments}
+        cuts = [[names.get(dim, dim) for dim in cut] for cut in facts.cuts]
         plan = "; ".join(
-            " by ".join(cut) if len(cut) > 1 else (cut[0] if cut else "everyone") for cut in facts.cuts
+            _("{first} by {second}", first=cut[0], second=cut[1])
+            if len(cut) > 1
+            else (cut[0] if cut else _("everyone"))
+            for cut in cuts
         )
         return [
-            f"Framework {self.framework.id} {self.framework.version}, SHA-256 {self.framework.digest[:16]}…",
-            f"Last answer: {facts.data_date or 'not dated'}",
-            f"Published groups: {plan}; smallest group shown: {facts.threshold_scores}",
-            f"cxlib {facts.library}",
-            *(_other_words(wave) for wave in facts.waves if wave.unchanged < 1),
+            _(
+                "Framework {framework} {version}, SHA-256 {digest}…",
+                framework=self.framework.id,
+                version=self.framework.version,
+                digest=self.framework.digest[:16],
+            ),
+            _("Last answer: {date}", date=facts.data_date or _("not dated")),
+            _(
+                "Published groups: {plan}; smallest group shown: {threshold}",
+                plan=plan,
+                threshold=_.number(facts.threshold_scores),
+            ),
+            _("Computed with cxlib {version}", version=facts.library),
+            *(_other_words(_, wave) for wave in facts.waves if wave.unchanged < 1),
             *facts.notes,
         ]
 
@@ -318,9 +417,11 @@ class Engagement:
         )
 
 
-def _other_words(wave: WaveFacts) -> str:
+def _other_words(_: Words, wave: WaveFacts) -> str:
     """Say that an earlier wave was asked with another version, and what that leaves to compare."""
-    return (
-        f"Wave {wave.name} was asked with {wave.framework}: {wave.unchanged:.0%} of the items are unchanged; "
-        "only these are compared"
+    return _(
+        "Wave {wave} was asked with {framework}: {share} of the items are unchanged; only these are compared",
+        wave=wave.name,
+        framework=wave.framework,
+        share=_.percent(wave.unchanged),
     )

@@ -21,6 +21,7 @@ from cxlib.contrasts import Contrast
 from cxlib.estimates import CHANGE, PAIR, SAY_DO
 from cxlib.frames import NOT_STATED, ROLE, UNSCORED, cut_dims
 from cxlib.instrument import Instrument
+from cxlib.language import SOURCE, Words
 from cxlib.ordering import SLACK
 
 if TYPE_CHECKING:
@@ -43,18 +44,44 @@ class Family:
     rate: float = 0.05
 
 
-FAMILIES: Final = {
-    one.id: one
-    for one in (
-        Family("pair", "Out of sequence", "every step with every step it stands on, all staff, one-sided"),
-        Family("say_do", "Said and done", "what is said with what is done, every step, every role of staff"),
-        Family("delivery", "Delivery gap", "every role of staff with customers, on one question"),
-        Family("perception", "Seen differently", "every item, any two roles that answer on one scale"),
-        Family("split", "Split", "every step, every role of staff: two camps, not a spread, one-sided"),
-        Family("change", "Changed", "every step, all staff and customers, and every net promoter score"),
-        Family("unit", "Unit apart", "every unit with the others of its kind, every step, every role"),
+def families_in(words: Words) -> dict[str, Family]:
+    """Return the families by id, their names and what they compare in the reader's language."""
+    _ = words
+    found = (
+        Family(
+            "pair", _("Out of sequence"), _("every step with every step it stands on, all staff, one-sided")
+        ),
+        Family(
+            "say_do",
+            _("Said and done"),
+            _("what is said with what is done, every step, every role of staff"),
+        ),
+        Family("delivery", _("Delivery gap"), _("every role of staff with customers, on one question")),
+        Family(
+            "perception",
+            _("Seen differently"),
+            _("every item, any two roles that answer on one scale"),
+        ),
+        Family(
+            "split",
+            _("Split"),
+            _("every step, every role of staff: two camps, not a spread, one-sided"),
+        ),
+        Family(
+            "change",
+            _("Changed"),
+            _("every step, all staff and customers, and every net promoter score"),
+        ),
+        Family(
+            "unit",
+            _("Unit apart"),
+            _("every unit with the others of its kind, every step, every role"),
+        ),
     )
-}  # fmt: skip
+    return {one.id: one for one in found}
+
+
+FAMILIES: Final = families_in(Words(SOURCE))
 
 
 @dataclass(frozen=True)
@@ -71,7 +98,7 @@ class Finding:
     p : adjusted for the family (Benjamini–Hochberg).
     is_confirmed : whether p is within the family's rate.
     compared : comparisons in the family, in this wave.
-    sentence : what it says, in plain words.
+    sentence : what it says, in plain words of the instrument's language.
     """
 
     family: str
@@ -195,7 +222,7 @@ def _pairs(of: Composition, slack: float) -> Iterator[_Comparison]:
     group = _everyone(of)
     if group is None or (of.is_mixed(group) and not of.parts(group)[1]):
         return
-    framework = of.instrument.framework
+    _, framework = of.instrument.words, of.instrument.framework
     for step, ancestors in framework.prerequisites.items():
         for before in (one for one in framework.order if one in ancestors):
             found = of.linear(group, PAIR, f"{before}>{step}")
@@ -204,8 +231,8 @@ def _pairs(of: Composition, slack: float) -> Iterator[_Comparison]:
             contrast = contrasts.excess(found.value, found.se, found.df, over=slack, n=found.n)
             yield _Comparison(
                 (before, step), found.parts, contrast, LEVELS,
-                f"{_called(of, step)}: {_levels(contrast)} ahead of {_called(of, before)}, "
-                "on which it stands.",
+                _("{step}: {size} levels ahead of {before}, on which it stands.",
+                  step=_called(of, step), before=_called(of, before), size=_size(_, contrast)),
             )  # fmt: skip
 
 
@@ -214,22 +241,32 @@ def _is_staff(of: Composition, found: Linear) -> bool:
 
 
 def _said_and_done(of: Composition) -> Iterator[_Comparison]:
-    framework = of.instrument.framework
+    _, framework = of.instrument.words, of.instrument.framework
     for group in _roles(of, "staff"):
         for step in framework.order:
             found = of.linear(group, SAY_DO, step)
             if found is None:
                 continue
             contrast = contrasts.excess(found.value, found.se, found.df, n=found.n, two_sided=True)
-            more, less = ("said", "done") if found.value > 0 else ("done", "said")
-            yield _Comparison(
-                (step,), (group.value[ROLE],), contrast, LEVELS,
-                f"{_called(of, step)}: what is {more} stands {_levels(contrast)} above what is {less}, "
-                f"in the eyes of {_role(of, group)}.",
-            )  # fmt: skip
+            facts = {
+                "step": _called(of, step), "size": _size(_, contrast), "role": _role(of, group),
+            }  # fmt: skip
+            sentence = (
+                _(
+                    "{step}: what is said stands {size} levels above what is done, in the eyes of {role}.",
+                    **facts,
+                )
+                if found.value > 0
+                else _(
+                    "{step}: what is done stands {size} levels above what is said, in the eyes of {role}.",
+                    **facts,
+                )
+            )
+            yield _Comparison((step,), (group.value[ROLE],), contrast, LEVELS, sentence)
 
 
 def _delivery(of: Composition) -> Iterator[_Comparison]:
+    _ = of.instrument.words
     for question in of.instrument.framework.questions.values():
         if question.kind != "delivery_gap" or question.id not in of.seen:
             continue
@@ -244,15 +281,16 @@ def _delivery(of: Composition) -> Iterator[_Comparison]:
                 share, other = ours[-1] / ours.sum(), theirs[-1] / theirs.sum()
                 yield _Comparison(
                     (question.id,), (group.value[ROLE], bought.value[ROLE]), contrast, POINTS,
-                    f"Who calls the experience superior: {_role(of, group)} {share:.0%}, "
-                    f"{_role(of, bought)} {other:.0%}.",
+                    _("Who calls the experience superior: {role} {share}, {other} {other_share}.",
+                      role=_role(of, group), share=_.percent(share),
+                      other=_role(of, bought), other_share=_.percent(other)),
                     factor=100,
                 )  # fmt: skip
 
 
 def _perception(of: Composition) -> Iterator[_Comparison]:
     """Compare two roles item by item, where both choose among the same words."""
-    framework = of.instrument.framework
+    _, framework = of.instrument.words, of.instrument.framework
     scale_of = {role.id: role.scale for role in framework.roles}
     groups = [*_roles(of, "staff"), *_roles(of, "customer")]
     for one, other in combinations(groups, 2):
@@ -266,14 +304,15 @@ def _perception(of: Composition) -> Iterator[_Comparison]:
             high, low = (one, other) if contrast.value > 0 else (other, one)
             yield _Comparison(
                 (item,), (one.value[ROLE], other.value[ROLE]), contrast, DELTA,
-                f"“{of.instrument.name(item)}” stands higher with {_role(of, high)} than with "
-                f"{_role(of, low)}: of two people, one of each, the first gives the higher answer "
-                f"{abs(contrast.value) * 100:.0f} points more often than the lower.",
+                _("“{item}” stands higher with {high} than with {low}: of two people, one of each, the "
+                  "first gives the higher answer {size} points more often than the lower.",
+                  item=of.instrument.name(item), high=_role(of, high), low=_role(of, low),
+                  size=_size(_, contrast, 100)),
             )  # fmt: skip
 
 
 def _splits(of: Composition) -> Iterator[_Comparison]:
-    framework = of.instrument.framework
+    _, framework = of.instrument.words, of.instrument.framework
     for group in _roles(of, "staff"):
         for step in map(framework.step, framework.order):
             answers = [found for item in step.items if (found := _scored(of, group, item.id)) is not None]
@@ -282,13 +321,15 @@ def _splits(of: Composition) -> Iterator[_Comparison]:
             contrast = contrasts.split(answers)
             yield _Comparison(
                 (step.id,), (group.value[ROLE],), contrast, AGREEMENT,
-                f"{_called(of, step.id)} splits {_role(of, group)} into two camps, with few between them.",
+                _("{step} splits {role} into two camps, with few between them.",
+                  step=_called(of, step.id), role=_role(of, group)),
             )  # fmt: skip
 
 
 def _changes(of: Composition, then: Composition | None, since: str) -> Iterator[_Comparison]:
     if then is None:
         return
+    _ = of.instrument.words
     parts = [part for part in of.instrument.parts if part.kind in {"step", "construct"}]
     whole = _everyone(of)
     wholes = [] if whole is None or whole.is_hidden else [whole]
@@ -298,17 +339,13 @@ def _changes(of: Composition, then: Composition | None, since: str) -> Iterator[
             if found is None:
                 continue
             contrast = contrasts.excess(found.value, found.se, found.df, n=found.n, two_sided=True)
-            moved = "rose" if found.value > 0 else "fell"
-            beside = (
-                ""
-                if found.items == found.items_total
-                else f", over {found.items} of {found.items_total} items"
-            )
-            who = "" if ROLE not in cut_dims(group.cut) else f", in the eyes of {_role(of, group)}"
-            yield _Comparison(
-                (part.id,), found.parts, contrast, LEVELS,
-                f"{part.name} {moved} by {_levels(contrast)} since {since}{who}{beside}.",
-            )  # fmt: skip
+            role = _role(of, group) if ROLE in cut_dims(group.cut) else ""
+            sentence = _moved(_, part.name, _size(_, contrast), since, role, rose=found.value > 0)
+            if found.items != found.items_total:
+                sentence += " " + _(
+                    "Compared over {items} of {total} items.", items=found.items, total=found.items_total
+                )
+            yield _Comparison((part.id,), found.parts, contrast, LEVELS, sentence)
     for question in of.instrument.framework.questions.values():
         if question.kind not in {"nps", "enps"}:
             continue
@@ -321,13 +358,28 @@ def _changes(of: Composition, then: Composition | None, since: str) -> Iterator[
             if answers[0] is None or answers[1] is None or len(answers[0]) != 11:
                 continue
             contrast = contrasts.difference_of_net_promoters(*(_promoters(one) for one in answers))  # type: ignore[arg-type]
-            moved = "rose" if contrast.value > 0 else "fell"
-            yield _Comparison(
-                (question.id,), (group.value[ROLE],), contrast, POINTS,
-                f"The net promoter score of {_role(of, group)} {moved} by "
-                f"{abs(contrast.value) * 100:.0f} points since {since}.",
-                factor=100,
-            )  # fmt: skip
+            facts = {"role": _role(of, group), "size": _size(_, contrast, 100), "since": since}
+            sentence = (
+                _("The net promoter score of {role} rose by {size} points since {since}.", **facts)
+                if contrast.value > 0
+                else _("The net promoter score of {role} fell by {size} points since {since}.", **facts)
+            )
+            yield _Comparison((question.id,), (group.value[ROLE],), contrast, POINTS, sentence, factor=100)
+
+
+def _moved(_: Words, name: str, size: str, since: str, role: str, *, rose: bool) -> str:
+    facts = {"name": name, "size": size, "since": since}
+    if not role:
+        return (
+            _("{name} rose by {size} levels since {since}.", **facts)
+            if rose
+            else _("{name} fell by {size} levels since {since}.", **facts)
+        )
+    return (
+        _("{name} rose by {size} levels since {since}, in the eyes of {role}.", **facts, role=role)
+        if rose
+        else _("{name} fell by {size} levels since {since}, in the eyes of {role}.", **facts, role=role)
+    )
 
 
 def _promoters(counts: Ints) -> tuple[int, int, int]:
@@ -336,7 +388,7 @@ def _promoters(counts: Ints) -> tuple[int, int, int]:
 
 def _units(of: Composition) -> Iterator[_Comparison]:
     """Compare each unit with the others of its kind together, within a role."""
-    framework = of.instrument.framework
+    _, framework = of.instrument.words, of.instrument.framework
     for cut in of.released.cuts:
         if len(cut) != 2 or ROLE not in cut:
             continue
@@ -353,15 +405,29 @@ def _units(of: Composition) -> Iterator[_Comparison]:
                 found = [(unit, one) for unit in units if (one := of.linear(unit, "step", step)) is not None]
                 if len(found) < 3:
                     continue
-                figures = [[getattr(one, name) for _, one in found] for name in ("n", "value", "se")]
-                for at, (unit, _) in enumerate(found):
+                figures = [[getattr(one, name) for _unit, one in found] for name in ("n", "value", "se")]
+                for at, (unit, _linear) in enumerate(found):
                     contrast = contrasts.unit_against_rest(*figures, at)
-                    place = "above" if contrast.value > 0 else "below"
+                    facts = {
+                        "step": _called(of, step), "unit": unit.value[segment], "size": _size(_, contrast),
+                        "segment": segment, "role": _role(of, role),
+                    }  # fmt: skip
+                    sentence = (
+                        _(
+                            "{step}: {unit} stands {size} levels above the others ({segment}), in the eyes "
+                            "of {role}.",
+                            **facts,
+                        )
+                        if contrast.value > 0
+                        else _(
+                            "{step}: {unit} stands {size} levels below the others ({segment}), in the eyes "
+                            "of {role}.",
+                            **facts,
+                        )
+                    )
                     yield _Comparison(
-                        (step,), (role.value[ROLE], unit.value[segment]), contrast, LEVELS,
-                        f"{_called(of, step)}: {unit.value[segment]} stands {_levels(contrast)} {place} "
-                        f"the other {segment}s, in the eyes of {_role(of, role)}.",
-                    )  # fmt: skip
+                        (step,), (role.value[ROLE], unit.value[segment]), contrast, LEVELS, sentence
+                    )
 
 
 def _scored(of: Composition, group: Group, item: str) -> Ints | None:
@@ -379,6 +445,6 @@ def _role(of: Composition, group: Group) -> str:
     return of.instrument.say(role.name)
 
 
-def _levels(contrast: Contrast) -> str:
-    size = f"{abs(contrast.value):.1f}"
-    return f"{size} level" if size == "1.0" else f"{size} levels"
+def _size(_: Words, contrast: Contrast, factor: float = 1) -> str:
+    """Write how large a difference is, without its sign: levels to one decimal, points to none."""
+    return _.number(abs(contrast.value) * factor, 0 if factor > 1 else 1)

@@ -264,6 +264,27 @@ RESPONSE: Final = _contract(
     ("share", "number", "n over invited, 0–1", True),
 )
 
+PORTFOLIO: Final = _contract(
+    "portfolio",
+    ("engagement", "text", "its name in the store"),
+    ("client", "text", "the client's name"),
+    ("wave", "text", "id of the wave"),
+    ("wave_name", "text", "the wave as a reader calls it"),
+    ("date", "text", "day that the figures speak of; empty where it is not known"),
+    ("framework", "text", "id and version"),
+    ("run", "text", "id of the published run that the row was read from"),
+    ("n", "whole", "respondents in the roles that can be shown"),
+    ("position", "whole", "steps passed whose ancestors all pass", True),
+    ("position_low", "whole", "lower end of the 95 % range", True),
+    ("position_high", "whole", "upper end", True),
+    ("start_here", "text", "names of the steps to start with; empty where there are none"),
+    ("excess_share", "number", "out-of-sequence index, 0–1", True),
+    ("excess_share_low", "number", "lower end of the 95 % range", True),
+    ("excess_share_high", "number", "upper end", True),
+    ("raw", "number", "mean level of the steps, 1–5", True),
+    ("effective", "number", "mean level that is supported, 1–5", True),
+)
+
 _KINDS: Final = {"text": "OSU", "whole": "iuf", "number": "fiu", "flag": "b"}
 
 

@@ -23,7 +23,7 @@ class Words:
     """Says sentences and writes figures in one language.
 
     A language without a catalogue speaks English, and `is_translated` tells, so that a page can say so. A
-    sentence that a catalogue lacks is an error: words of one language never stand in for another's in silence.
+    sentence that a catalogue lacks is an error: no language ever stands in for another in silence.
     """
 
     language: str
@@ -65,8 +65,7 @@ class Words:
         if not any(digit in text for digit in "123456789"):
             text = text.lstrip("+-")  # nothing is neither more nor less
         point, thousands = separators(self.spoken)
-        swapped = text.translate({ord(","): thousands, ord("."): point, ord("-"): "−"})
-        return swapped
+        return text.translate({ord(","): thousands, ord("."): point, ord("-"): "−"})
 
     def percent(self, share: float, digits: int = 0) -> str:
         """Write a share [0–1] as a percentage."""

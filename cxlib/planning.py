@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from cxlib.frames import SCORES, check
 from cxlib.instrument import Instrument
+from cxlib.language import Words
 from cxlib.ordering import Sequence
 
 if TYPE_CHECKING:
@@ -107,7 +108,7 @@ def _recommend(
     instrument: Instrument,
     targets: Mapping[str, float],
 ) -> Recommendation | None:
-    framework, say = instrument.framework, instrument.say
+    framework, say, _ = instrument.framework, instrument.say, instrument.words
     item = framework.items[id_]
     step = framework.step(framework.step_of[id_])
     proposed = step.target.level if step.target else math.nan
@@ -123,19 +124,29 @@ def _recommend(
     ]
     gap = target - mean
     if open_steps:
-        names = ", ".join(say(framework.step(one).name) for one in open_steps)
         state = LATER
-        reason = f"Deferred: {say(step.name)} stands on {names}, not yet at level {order.gate:g}."
+        reason = _(
+            "Deferred: {step} stands on {open}, not yet at level {gate}.",
+            step=say(step.name),
+            open=_.listed([say(framework.step(one).name) for one in open_steps]),
+            gate=_short(_, order.gate),
+        )
     elif waits:
         state = AFTER
-        names = ", ".join(f"“{instrument.name(one.item)}”" for one in waits)
-        reason = f"After {names}: {say(waits[0].because)}"
+        names = _.listed([_("“{item}”", item=instrument.name(one.item)) for one in waits])
+        reason = _("After {items}: {because}", items=names, because=say(waits[0].because))
     else:
         state = NOW
-        place = "where to start" if step.id in order.start_here else "everything it stands on holds"
-        reason = f"{say(step.name)}: {place}. {gap:.1f} levels to go for {days:g} days of work."
+        facts = {"step": say(step.name), "gap": _.number(gap, 1), "days": _short(_, days)}
+        reason = (
+            _("{step}: where to start. {gap} levels to go for {days} days of work.", **facts)
+            if step.id in order.start_here
+            else _(
+                "{step}: everything it stands on holds. {gap} levels to go for {days} days of work.", **facts
+            )
+        )
     if low <= target <= high:
-        reason += " The interval holds the target: it may be there already."
+        reason += " " + _("The interval holds the target: it may be there already.")
     return Recommendation(
         item=id_, step=step.id, state=state, level=mean, low=low, high=high, target=target,
         proposed=id_ not in targets and step.id not in targets,
@@ -143,6 +154,12 @@ def _recommend(
         move=f"{at}→{at + 1}", action=say(advice.action), who=say(advice.who), effect=say(advice.effect),
         reason=reason,
     )  # fmt: skip
+
+
+def _short(_: Words, value: float) -> str:
+    """Write a number with as many decimals as it has, two at the most."""
+    digits = next((at for at in (0, 1) if math.isclose(value, round(value, at), abs_tol=5e-4)), 2)
+    return _.number(value, digits)
 
 
 def _days(item: Item, mean: float, target: float) -> float:

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cxlib import stats
-from cxlib.composition import Composition, Group, Released, gate
+from cxlib.composition import BY_ROLE, Composition, Group, Released, gate
 from cxlib.errors import AnonymityError
 from cxlib.frames import (
     DISTRIBUTION,
@@ -264,6 +264,43 @@ def _on_levels(name: str, value: float) -> float:
 
 
 SHRUNKEN = ("value", "low", "high", "rank", "raw", "raw_rank", "weight")
+
+
+def unweighted(scores: pd.DataFrame, by_role: pd.DataFrame) -> dict[str, float]:
+    """Return the mean of each figure if everyone counted alike, whatever their role: level 1–5 by id.
+
+    Parameters
+    ----------
+    scores
+        SCORES frame of everyone; only figures that are weighted means over several roles are answered.
+    by_role
+        The SCORES frame of the same wave by role.
+
+    Returns
+    -------
+    Roles weighted by their respondents. A figure with a hidden role has none: beside the weighted mean it
+    would be a second equation for what the door hid.
+
+    Source: this project's method, sections 2 and 3.
+    """
+    veiled = {str(id_) for id_ in by_role.loc[by_role["is_hidden"], "id"]}
+    seen = by_role[~by_role["id"].isin(veiled)]
+    held = {
+        (str(id_), str(role)): (float(n), float(mean))
+        for id_, role, n, mean in zip(
+            seen["id"], seen[ROLE], seen["n"].astype("float64"), seen["mean"], strict=True
+        )
+    }
+    out: dict[str, float] = {}
+    for id_, weighting, parts in zip(scores["id"], scores["weighting"], scores["parts"], strict=True):
+        pairs = [held.get((str(id_), role)) for role in str(parts).split("+")]
+        found = [one for one in pairs if one is not None]
+        if weighting != BY_ROLE or len(pairs) < 2 or len(found) < len(pairs):
+            continue
+        n, mean = (np.array(one) for one in zip(*found, strict=True))
+        if n.sum() > 0 and not np.isnan(mean).any():
+            out[str(id_)] = float((n * mean).sum() / n.sum())
+    return out
 
 
 def gated_level(means: Sequence[float]) -> int:

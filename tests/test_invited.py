@@ -144,7 +144,7 @@ def test_findings_are_told_on_the_command_line(
 ) -> None:
     monkeypatch.setenv("CX_HOME", str(settings.home))
     said = cx("findings", "harbour")
-    assert "runs" in said.out
+    assert "ahead of" in said.out
     assert "comparisons are confirmed" in said.out
     data = cx("findings", "harbour", "--json").data
     assert {one["family"] for one in data["findings"]} >= {"pair", "say_do", "delivery", "split", "change"}

@@ -271,6 +271,8 @@ def test_every_step_is_compared_with_each_it_stands_on() -> None:
 def test_a_table_lists_the_clearest_of_each_family_and_counts_the_others() -> None:
     from cxlib import tables
     from cxlib.findings import Finding
+    from cxlib.instrument import Instrument
+    from tests.drawn import cx7
 
     def made(family: str, at: int, p: float) -> Finding:
         said = f"{family} number {at} <b>"
@@ -280,10 +282,10 @@ def test_a_table_lists_the_clearest_of_each_family_and_counts_the_others() -> No
         made("split", 1, 0.01),
         made("split", 2, 0.5),
     ]
-    table = str(tables.findings(every, most=3).markup)
+    table = str(tables.findings(every, Instrument(cx7()), most=3).markup)
     assert [at for at in range(8) if f"pair number {at} &lt;b&gt;" in table] == [0, 1, 2]
     assert "split number 1" in table
     assert "split number 2" not in table
     assert "prints the other 5" in table
     assert "−0.50 (−0.70 – −0.30)" in table
-    assert "prints the other" not in str(tables.findings(every, most=8).markup)
+    assert "prints the other" not in str(tables.findings(every, Instrument(cx7()), most=8).markup)

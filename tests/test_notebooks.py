@@ -18,7 +18,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 LIVE = frozenset({"workshop", "explore"})
-KNOWN_TAGS = LIVE | {"parameters", "skip-execution", "remove-cell", "remove-input", "optional"}
+KNOWN_TAGS = LIVE | {"parameters", "skip-execution", "remove-cell", "remove-input", "optional", "appendix"}
 CODE_LINES = 8
 WORDS = range(20, 81)
 
@@ -151,13 +151,19 @@ def says_enough_and_no_more(notebook: Notebook) -> Iterator[str]:
             yield f"{where} has {count} words"
 
 
-def has_one_title(notebook: Notebook) -> Iterator[str]:
+def opens_with_a_title(notebook: Notebook) -> Iterator[str]:
+    """Hold that a page opens with a title, and that a further one begins its cell, alone."""
     for n, cell in enumerate(notebook["cells"]):
-        titles = 0
-        if cell["cell_type"] == "markdown":
-            titles = sum(line.startswith("# ") for line in text(cell).splitlines())
-        if titles != (n == 0):
-            yield f"cell {n} has {titles} titles"
+        lines = text(cell).splitlines() if cell["cell_type"] == "markdown" else []
+        titles = [place for place, line in enumerate(lines) if line.startswith("# ")]
+        if titles != [0] if n == 0 else titles not in ([], [0]):
+            yield f"cell {n} has {len(titles)} titles"
+
+
+def puts_whole_sections_at_the_back(notebook: Notebook) -> Iterator[str]:
+    for n, cell in enumerate(notebook["cells"]):
+        if "appendix" in tags(cell) and not text(cell).startswith("# "):
+            yield f"cell {n} is at the back without a title"
 
 
 def lines_with_a_comment(source: str) -> set[int]:
@@ -215,7 +221,8 @@ RULES: list[Rule] = [
     defines_nothing,
     ends_in_what_it_shows,
     says_enough_and_no_more,
-    has_one_title,
+    opens_with_a_title,
+    puts_whole_sections_at_the_back,
     has_explained_parameters,
     uses_known_tags,
     skips_what_needs_a_person,
@@ -337,10 +344,11 @@ BROKEN: list[tuple[Rule, Break, str]] = [
         "cell 3 has 19 words",
     ),
     (says_enough_and_no_more, source(3, "## A question\n" + "word " * 79), "cell 3 has 81 words"),
-    (has_one_title, source(0, "## A title" + PROSE), "cell 0 has 0 titles"),
-    (has_one_title, source(0, "# A title\n# Another" + PROSE), "cell 0 has 2 titles"),
-    (has_one_title, source(3, "# Another title" + PROSE), "cell 3 has 1 titles"),
-    (has_one_title, lambda notebook: notebook["cells"].pop(0), "cell 0 has 0 titles"),
+    (opens_with_a_title, source(0, "## A title" + PROSE), "cell 0 has 0 titles"),
+    (opens_with_a_title, source(0, "# A title\n# Another" + PROSE), "cell 0 has 2 titles"),
+    (opens_with_a_title, source(3, "Before it.\n# Another title" + PROSE), "cell 3 has 1 titles"),
+    (opens_with_a_title, lambda notebook: notebook["cells"].pop(0), "cell 0 has 0 titles"),
+    (puts_whole_sections_at_the_back, tagged(3, "appendix"), "cell 3 is at the back without a title"),
     (has_explained_parameters, tagged(1), "0 cells of code hold parameters"),
     (
         has_explained_parameters,

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 from markupsafe import Markup, escape
 
-from cxlib.frames import DRIVERS, METRICS, RELIABILITY, RESPONSE, ROLE, SCORES, UNITS
+from cxlib.frames import DRIVERS, METRICS, NOT_STATED, RELIABILITY, RESPONSE, ROLE, SCORES, UNITS, WAVE
 
 if TYPE_CHECKING:
     from cxlib.instrument import Instrument
+    from cxlib.language import Words
 
-HIDDEN = "hidden"
+
+class Hidden(str):
+    """The word in the cell of a hidden figure; a kind of its own, since a client may be called that too."""
+
+    __slots__ = ()
 
 
 @dataclass(frozen=True)
@@ -33,25 +39,37 @@ class Html:
 
 @dataclass(frozen=True)
 class Column:
+    """A column of a table; cells are text, or pieces of a page that are safe already."""
+
     heading: str
     cells: Sequence[str]
     is_number: bool = False
 
 
-def figures(pairs: Sequence[tuple[str, str, str]]) -> Html:
+# ── Blocks ──────────────────────────────────────────────────────────────────────────────────────
+
+
+def figures(pairs: Sequence[tuple[str, str, str]], *, kind: str = "cx-figures") -> Html:
     """Show a few figures large: (label, value, interval or n)."""
     body = Markup("").join(
         Markup('<div><dt>{}</dt><dd class="{}">{} <small>{}</small></dd></div>').format(
-            label, "cx-figure" if len(value) < 9 else "cx-words", value, beside
+            label, _size(value), value, beside
         )
         for label, value, beside in pairs
     )
     return Html(
-        Markup('<dl class="cx-figures">{}</dl>').format(body), "; ".join(f"{a}: {b} {c}" for a, b, c in pairs)
+        Markup('<dl class="{}">{}</dl>').format(kind, body), "; ".join(f"{a}: {b} {c}" for a, b, c in pairs)
     )
 
 
+def _size(value: str) -> str:
+    if isinstance(value, Hidden):
+        return "cx-words hidden"
+    return "cx-figure" if len(value) < 9 else "cx-words"
+
+
 def note(text: str) -> Html:
+    """Say something beside the figures, small."""
     return _block("cx-note", text)
 
 
@@ -60,24 +78,126 @@ def missing(text: str) -> Html:
     return _block("cx-missing", text)
 
 
+def said(text: str) -> Html:
+    """Say what a table shows, in a sentence made from its figures."""
+    return Html(Markup('<p class="cx-said">{}</p>').format(text), text)
+
+
 def bullets(texts: Sequence[str]) -> Html:
+    """List a few sentences."""
     body = Markup("").join(Markup("<li>{}</li>").format(text) for text in texts)
     return Html(Markup('<ul class="cx-note">{}</ul>').format(body), "\n".join(texts))
+
+
+def terms(kind: str, pairs: Iterable[tuple[str, str]]) -> Html:
+    """List terms, each with what it means."""
+    found = list(pairs)
+    body = Markup("").join(Markup("<div><dt>{}</dt><dd>{}</dd></div>").format(*pair) for pair in found)
+    return Html(
+        Markup('<dl class="{}">{}</dl>').format(kind, body),
+        "\n".join(f"{term}: {_plain(meaning)}" for term, meaning in found),
+    )
+
+
+def together(parts: Iterable[Html], *, kind: str = "") -> Html:
+    """Put several pieces one below the other, in a section of a class if one is named."""
+    found = list(parts)
+    body = Markup("").join(one.markup for one in found)
+    if kind:
+        body = Markup('<section class="{}">{}</section>').format(kind, body)
+    return Html(body, "\n".join(one.text for one in found))
 
 
 def _block(kind: str, text: str) -> Html:
     return Html(Markup('<div class="{}"><p>{}</p></div>').format(kind, text), text)
 
 
+# ── Cells ───────────────────────────────────────────────────────────────────────────────────────
+
+
+def hidden(_: Words) -> Hidden:
+    return Hidden(_("hidden"))
+
+
+def number(
+    _: Words,
+    heading: str,
+    values: Any,
+    data: pd.DataFrame,
+    *,
+    digits: int = 0,
+    percent: bool = False,
+    hide: bool = True,
+) -> Column:
+    """Return a column of figures, the hidden ones of `data` by the word."""
+    gone = data["is_hidden"] if hide else [False] * len(data)
+    write = _.percent if percent else _.number
+    cells = [
+        hidden(_) if away else "" if pd.isna(value) else write(float(value), digits)
+        for value, away in zip(values, gone, strict=True)
+    ]
+    return Column(heading, cells, True)
+
+
+def interval(_: Words, low: float, high: float, *, digits: int = 1, signed: bool = False) -> str:
+    """Write an interval; nothing where there is none."""
+    if pd.isna(low) or pd.isna(high):
+        return ""
+    return span(_.number(low, digits, signed=signed), _.number(high, digits, signed=signed))
+
+
+def shares(_: Words, low: float, high: float) -> str:
+    """Write an interval of a share [0–1] in per cent."""
+    return "" if pd.isna(low) or pd.isna(high) else span(_.percent(low), _.percent(high))
+
+
+def span(low: str, high: str) -> str:
+    return f"{low} – {high}"
+
+
+def intervals(_: Words, data: pd.DataFrame, *, digits: int = 1) -> Column:
+    """Return the column of the intervals of SCORES rows."""
+    cells = [
+        hidden(_) if row.is_hidden else interval(_, row.low, row.high, digits=digits)
+        for row in data.itertuples()
+    ]
+    return Column(_("95% interval"), cells, True)
+
+
+def with_interval(
+    _: Words, value: float, low: float, high: float, *, digits: int = 1, signed: bool = False
+) -> str:
+    """Write a figure with its interval in brackets; nothing where there is no figure."""
+    if pd.isna(value):
+        return ""
+    around = interval(_, low, high, digits=digits, signed=signed)
+    figure = _.number(value, digits, signed=signed)
+    return f"{figure} ({around})" if around else figure
+
+
+def brief(_: Words, value: float) -> str:
+    """Write a number with as many decimals as it has, two at the most: days, gates."""
+    digits = next((at for at in (0, 1) if math.isclose(value, round(value, at), abs_tol=5e-4)), 2)
+    return _.number(value, digits)
+
+
+def p_value(_: Words, p: float) -> str:
+    return f"< {_.number(0.001, 3)}" if p < 0.001 else _.number(p, 3)
+
+
 def groups(data: pd.DataFrame, instrument: Instrument) -> list[Column]:
     """Return a column for each dimension by which the rows are cut; roles go by their names."""
+    _ = instrument.words
     known = {
         one.name for of in (SCORES, METRICS, RELIABILITY, DRIVERS, UNITS, RESPONSE) for one in of.columns
-    }
-    cut = [name for name in data.columns if name not in known and (data[name] != "").any()]
-    roles = role_names(instrument)
+    } - {WAVE}
+    cut = [name for name in data.columns if name not in known and name != WAVE and (data[name] != "").any()]
+    names = {**role_names(instrument), NOT_STATED: _("not stated")}
     return [
-        Column(name.capitalize(), [roles.get(one, one) if name == ROLE else one for one in data[name]])
+        Column(
+            _("Role") if name == ROLE else name.capitalize(),
+            [names.get(one, one) if name == ROLE or one == NOT_STATED else one for one in data[name]],
+        )
         for name in cut
     ]
 
@@ -86,31 +206,79 @@ def role_names(instrument: Instrument) -> dict[str, str]:
     return {role.id: instrument.say(role.name) for role in instrument.framework.roles}
 
 
-def number(heading: str, values: Any, pattern: str, data: pd.DataFrame, *, hide: bool = True) -> Column:
-    hidden = data["is_hidden"] if hide else [False] * len(data)
-    cells = [
-        HIDDEN if gone else "" if pd.isna(value) else minus(pattern.format(value))
-        for value, gone in zip(values, hidden, strict=True)
+def role_name(instrument: Instrument, role: str) -> str:
+    return role_names(instrument).get(role, role)
+
+
+def small(text: str, beside: str) -> str:
+    """Write a figure with what belongs to it below, small."""
+    return Markup("{} <small>{}</small>").format(text, beside) if beside else text
+
+
+def lines(texts: Iterable[str]) -> str:
+    """Write several lines into one cell."""
+    return Markup("<br>").join(texts)
+
+
+# ── Targets ─────────────────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True)
+class Aim:
+    """A target of a step or item: its level 1–5, and whether the framework proposes it."""
+
+    level: float
+    is_proposed: bool
+
+
+def aims(instrument: Instrument, targets: Mapping[str, float] | None) -> dict[str, Aim]:
+    """Return the targets decided, and for a step without one the framework's proposal."""
+    proposed = {step.id: Aim(step.target.level, True) for step in instrument.framework.steps if step.target}
+    return {**proposed, **{id_: Aim(level, False) for id_, level in (targets or {}).items()}}
+
+
+def aim(_: Words, found: Aim | None) -> str:
+    """Write a target, with a star where it is a proposal."""
+    return "" if found is None else _.number(found.level, 1) + ("*" if found.is_proposed else "")
+
+
+def starred(_: Words, found: Iterable[Aim | None]) -> str:
+    """Say what the star means, where there is one."""
+    if any(one is not None and one.is_proposed for one in found):
+        return _("* A target proposed by the framework, not yet decided.")
+    return ""
+
+
+def sentences(*texts: str) -> str:
+    """Put sentences one after the other; empty ones are left out."""
+    return " ".join(text for text in texts if text)
+
+
+# ── Tables ──────────────────────────────────────────────────────────────────────────────────────
+
+
+def listing(
+    caption: str,
+    headings: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    *,
+    numbers: Iterable[int] = (),
+    note: str = "",
+    wide: bool = False,
+    captioned: bool = False,
+) -> Html:
+    """Build a table from its rows; `numbers` are the places of the columns that hold figures."""
+    figures_at = set(numbers)
+    columns = [
+        Column(heading, [row[at] for row in rows], at in figures_at) for at, heading in enumerate(headings)
     ]
-    return Column(heading, cells, True)
+    return table_of(caption, columns, note=note, wide=wide, captioned=captioned)
 
 
-def interval(low: float, high: float, is_hidden: bool, pattern: str = "{:.1f}") -> str:
-    if is_hidden:
-        return HIDDEN
-    return "" if pd.isna(low) else minus(f"{pattern.format(low)} – {pattern.format(high)}")
-
-
-def minus(text: str) -> str:
-    """Write a minus as a minus, as the charts do."""
-    return text.replace("-", "−")
-
-
-def aim(value: float | None) -> str:
-    return "" if value is None else f"{value:.1f}"
-
-
-def table_of(caption: str, columns: Sequence[Column], *, note: str = "", wide: bool = False) -> Html:
+def table_of(
+    caption: str, columns: Sequence[Column], *, note: str = "", wide: bool = False, captioned: bool = False
+) -> Html:
+    """Build a table; the caption is read aloud, and printed above it where `captioned`."""
     head = Markup("").join(
         Markup('<th scope="col"{}>{}</th>').format(
             Markup(' class="num"') if one.is_number else "", one.heading
@@ -127,19 +295,26 @@ def table_of(caption: str, columns: Sequence[Column], *, note: str = "", wide: b
         for row in rows
     )
     kind = "cx-table cx-wide" if wide else "cx-table"
+    shown = Markup("<caption>{}</caption>").format(caption) if captioned else Markup("")
     table = Markup(
-        '<div class="cx-scroll" tabindex="0" role="region" aria-label="{}"><table class="{}">'
+        '<div class="cx-scroll" tabindex="0" role="region" aria-label="{}"><table class="{}">{}'
         "<thead><tr>{}</tr></thead><tbody>{}</tbody></table></div>"
-    ).format(caption, kind, head, body)
+    ).format(caption, kind, shown, head, body)
     under = Markup('<p class="cx-note">{}</p>').format(note) if note else Markup("")
-    text = "\n".join(["  ".join(one.heading for one in columns), *("  ".join(row) for row in rows)])
-    return Html(table + under, text)
+    written = ["  ".join(one.heading for one in columns), *("  ".join(map(_plain, row)) for row in rows)]
+    return Html(table + under, "\n".join([caption, *written] if captioned else written))
+
+
+def _plain(text: str) -> str:
+    return str(text.striptags()) if isinstance(text, Markup) else str(text)
 
 
 def _cell(text: str, column: Column, *, first: bool) -> Markup:
     if first:
         return Markup('<th scope="row">{}</th>').format(text)
-    kinds = [kind for kind, holds in (("num", column.is_number), (HIDDEN, text == HIDDEN)) if holds]
+    kinds = [
+        kind for kind, holds in (("num", column.is_number), ("hidden", isinstance(text, Hidden))) if holds
+    ]
     return Markup("<td{}>{}</td>").format(
         Markup(' class="{}"').format(" ".join(kinds)) if kinds else "", escape(text)
     )

@@ -1,0 +1,189 @@
+"""Tables of who was asked and what: participation, response, the metrics beside the steps, evidence."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from cxlib.frames import (
+    BLANK,
+    DISTRIBUTION,
+    DONT_KNOW,
+    METRICS,
+    NOT_APPLICABLE,
+    PARTICIPATION,
+    RESPONSE,
+    UNSCORED,
+    check,
+)
+from cxlib.scoring import MEAN, NET_PROMOTER_SCORE, PERCENT, POINTS, TOP_BOX
+from cxlib.tables.html import (
+    Column,
+    Html,
+    groups,
+    hidden,
+    interval,
+    listing,
+    missing,
+    number,
+    sentences,
+    shares,
+    table_of,
+)
+
+if TYPE_CHECKING:
+    from cxlib.instrument import Instrument
+    from cxlib.language import Words
+
+
+def participation(frame: pd.DataFrame, instrument: Instrument) -> Html:
+    """Show who was asked and who answered, n of N by role."""
+    _ = instrument.words
+    data = check(frame, PARTICIPATION)
+    if data.empty:
+        return missing(_("Nobody has answered yet."))
+    columns = [
+        Column(_("Role"), data["name"].tolist()),
+        number(_, _("Answered"), data["n"], data),
+    ]
+    if data["population"].notna().any():
+        columns.append(number(_, _("Of"), data["population"], data, hide=False))
+        columns.append(number(_, _("Share"), data["share"], data, percent=True))
+    return table_of(_("Who answered"), columns)
+
+
+def response(frame: pd.DataFrame, instrument: Instrument) -> Html | None:
+    """Show invited against answered, group by group; nothing where nobody said who was invited."""
+    _ = instrument.words
+    data = check(frame, RESPONSE)
+    if data.empty:
+        return None
+    over = bool((data["share"] > 1).any())
+    return table_of(
+        _("Invited and answered"),
+        [
+            *groups(data, instrument),
+            number(_, _("Invited"), data["invited"], data, hide=False),
+            number(_, _("Answered"), data["n"], data),
+            number(_, _("Share"), data["share"], data, percent=True),
+        ],
+        note=sentences(
+            _("A hidden group shows who was invited, and not who answered."),
+            _("More answered than were invited: check the numbers.") if over else "",
+        ),
+    )
+
+
+def metrics(frame: pd.DataFrame, instrument: Instrument) -> Html | None:
+    """Show the metrics of the questions beside the steps with interval and n; nothing if none was asked."""
+    _ = instrument.words
+    data = check(frame, METRICS)
+    if data.empty:
+        return None
+    rows = list(data.itertuples())
+    return table_of(
+        _("Metrics"),
+        [
+            Column(_("Question"), data["name"].tolist()),
+            Column(_("Figure"), [figure_name(_, one) for one in data["figure"]]),
+            *groups(data, instrument),
+            number(_, _("n"), data["n"], data),
+            Column(
+                _("Value"),
+                [hidden(_) if row.is_hidden else metric_value(_, row.value, row.counted_in) for row in rows],
+                True,
+            ),
+            Column(
+                _("95% interval"),
+                [
+                    hidden(_) if row.is_hidden else metric_interval(_, row.low, row.high, row.counted_in)
+                    for row in rows
+                ],
+                True,
+            ),
+        ],
+        note=_(
+            "Points run from −100 to 100; % is a share of those who answered; the rest is on its own scale."
+        ),
+    )
+
+
+def figure_name(_: Words, figure: str) -> str:
+    """Say what is computed of a question, in the reader's language."""
+    known = {
+        NET_PROMOTER_SCORE: _("net promoter score"),
+        TOP_BOX: _("top box"),
+        MEAN: _("mean"),
+        "yes": _("yes"),
+        "easy": _("easy"),
+        "exceeded": _("exceeded"),
+        "met": _("met"),
+        "missed": _("missed"),
+        "net": _("net"),
+    }
+    return known.get(figure, figure)
+
+
+def metric_value(_: Words, value: float, unit: str) -> str:
+    """Write a metric in its unit: points with their sign, per cent, or a mean with its scale."""
+    if pd.isna(value):
+        return ""
+    if unit == POINTS:
+        return _.number(value, signed=True)
+    if unit == PERCENT:
+        return _.percent(value / 100)
+    return _("{value} on {scale}", value=_.number(value, 1), scale=unit.removeprefix("on "))
+
+
+def metric_interval(_: Words, low: float, high: float, unit: str) -> str:
+    if unit == POINTS:
+        return interval(_, low, high, digits=0, signed=True)
+    return shares(_, low / 100, high / 100) if unit == PERCENT else interval(_, low, high)
+
+
+def evidence(distribution: pd.DataFrame, instrument: Instrument, *, step: str) -> Html:
+    """Show what each item of a step asks to be shown, and how many answered, did not know, or left it out.
+
+    Parameters
+    ----------
+    distribution
+        DISTRIBUTION frame of one group, for example `eng.distribution(step=step)`. An item without a row
+        was not asked, or is hidden.
+    """
+    _ = instrument.words
+    data = check(distribution, DISTRIBUTION)
+    counts = {
+        str(id_): dict(zip(of["answer"], of["n"], strict=True)) for id_, of in data.groupby("id", sort=False)
+    }
+    items = instrument.step(step).items
+    has_evidence = any(item.evidence for item in items)
+    if not counts and not has_evidence:
+        return missing(_("Nothing is known of how this step was assessed: no answer can be shown."))
+    rows = []
+    for item in items:
+        found = counts.get(item.id)
+        row = [instrument.say(item.topic)]
+        if has_evidence:
+            row.append(instrument.say(item.evidence) if item.evidence else "")
+        if found is None:
+            rows.append([*row, _("not asked, or not shown"), "", "", ""])
+        else:
+            answered = sum(int(n) for answer, n in found.items() if answer not in UNSCORED)
+            beside = (found.get(one, 0) for one in (DONT_KNOW, NOT_APPLICABLE, BLANK))
+            rows.append([*row, _.number(answered), *(_.number(int(one)) for one in beside)])
+    shown = [_("Whom to ask, and what to ask to be shown")] if has_evidence else []
+    headings = [
+        _("Item"), *shown, _("Answered"), _("Don't know"), _("Not applicable"), _("Left blank"),
+    ]  # fmt: skip
+    return listing(
+        _("Evidence, and how complete it is"),
+        headings,
+        rows,
+        numbers=range(len(headings) - 4, len(headings)),
+        note=_(
+            "An answer is what a person says, not what a visitor was shown. Don't know, not applicable and "
+            "blank are counted here and in no mean."
+        ),
+        wide=has_evidence,
+    )

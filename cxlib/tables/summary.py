@@ -1,0 +1,100 @@
+"""The summary page's block: where the client stands, three findings, three actions, in words and figures."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from markupsafe import Markup
+
+from cxlib.tables.html import Html
+
+if TYPE_CHECKING:
+    from cxlib.findings import Finding
+    from cxlib.instrument import Instrument
+    from cxlib.language import Words
+    from cxlib.ordering import Sequence as Order
+    from cxlib.planning import Recommendation
+    from cxlib.summary import Summary
+
+
+def summary(found: Summary, instrument: Instrument) -> Html:
+    """Show the page that a board member reads when they read only one.
+
+    Each finding carries its interval and n; where nothing is confirmed, the page says so instead of
+    filling itself.
+    """
+    _ = instrument.words
+    lead = standing_sentence(found.order, instrument)
+    findings = [(one.sentence, evidence(one, _)) for one in found.findings]
+    actions = [(one.action, _action(one, instrument)) for one in found.actions]
+    nothing = _("Nothing stands out beyond what chance could do, in any kind of comparison.")
+    done = _("No action is due: nothing open stands below its target.")
+    parts = [
+        (_("Where it stands"), Markup('<p class="cx-lead">{}</p>').format(lead), lead),
+        (_("What matters most"), *_three(findings, nothing)),
+        (_("What to do first"), *_three(actions, done)),
+    ]
+    body = Markup("").join(
+        Markup("<section><h3>{}</h3>{}</section>").format(name, of) for name, of, _t in parts
+    )
+    return Html(
+        Markup('<div class="cx-summary-page">{}</div>').format(body),
+        "\n".join(f"{name}: {text}" for name, _m, text in parts),
+    )
+
+
+def standing_sentence(order: Order, instrument: Instrument) -> str:
+    """Say in one breath where the organisation stands in the sequence, with the ranges."""
+    _ = instrument.words
+    if not order.is_assessed:
+        return _("Not every step was assessed or can be shown, so there is no position in the sequence.")
+    total = len(order.steps)
+    at = _(
+        "Position {position} of {total} (95% range {low}–{high})",
+        position=order.position, total=total, low=order.position_low, high=order.position_high,
+    )  # fmt: skip
+    share = order.excess_share or 0.0
+    index = _(
+        "{share} of what was built stands on weaker foundations (95% range {low}–{high})",
+        share=_.percent(share),
+        low=_.percent(order.excess_share_low or 0.0),
+        high=_.percent(order.excess_share_high or 0.0),
+    )
+    if not order.start_here:
+        return _(
+            "{at}: every step has reached level {gate}; {index}.", at=at, gate=f"{order.gate:g}", index=index
+        )
+    start = _.listed([instrument.called(one) for one in order.start_here])
+    return _("{at}. Start with {start}; {index}.", at=at, start=start, index=index)
+
+
+def evidence(found: Finding, _: Words) -> str:
+    """Write a finding's figure with its interval, n and adjusted p, in its unit."""
+    digits, factor = {"points": (0, 1), "levels": (1, 1)}.get(found.unit, (2, 1))
+    value, low, high = (
+        _.number(one * factor, digits, signed=True) for one in (found.value, found.low, found.high)
+    )
+    units = {"points": _("points"), "levels": _("levels"), "Cliff's delta": _("Cliff's delta")}
+    return _(
+        "{value} {unit} (95% interval {low} to {high}), n = {n}",
+        value=value, unit=units.get(found.unit, _("agreement A")), low=low, high=high, n=_.number(found.n),
+    )  # fmt: skip
+
+
+def _action(one: Recommendation, instrument: Instrument) -> str:
+    _ = instrument.words
+    return _(
+        "{item}: level {level} (95% interval {low} to {high}), target {target}. {who}; {days} days. {reason}",
+        item=instrument.name(one.item),
+        level=_.number(one.level, 1), low=_.number(one.low, 1), high=_.number(one.high, 1),
+        target=_.number(one.target, 1), who=one.who, days=f"{one.move_days:g}", reason=one.reason,
+    )  # fmt: skip
+
+
+def _three(rows: list[tuple[str, str]], none: str) -> tuple[Markup, str]:
+    if not rows:
+        return Markup("<p>{}</p>").format(none), none
+    items = Markup("").join(
+        Markup("<li><strong>{}</strong><small>{}</small></li>").format(said, beside) for said, beside in rows
+    )
+    return Markup('<ol class="cx-three">{}</ol>').format(items), " ".join(f"{a} {b}" for a, b in rows)

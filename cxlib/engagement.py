@@ -22,7 +22,7 @@ from cxlib.instrument import Instrument
 from cxlib.language import Words
 from cxlib.look import notebook_style
 from cxlib.planning import Recommendation
-from cxlib.registers import Registers, find_register
+from cxlib.registers import Assumption, Registers, find_register
 from cxlib.summary import Summary, summarise
 from cxlib.tables import note
 
@@ -302,6 +302,11 @@ class Engagement:
     def registers(self) -> Registers:
         """Touch points, promises, standards, measures, observations, initiatives and assumptions."""
         return Registers(self.facts.engagement, self.extract.registers)
+
+    @property
+    def assumptions(self) -> dict[str, Assumption]:
+        """Each assumption's newest value with its unit, source and date, by id."""
+        return self.registers.assumptions
 
     def register(self, name: str) -> pd.DataFrame:
         """Return one register, for example "standards", with the columns that `cxlib.registers` declares.

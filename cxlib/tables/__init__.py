@@ -17,17 +17,31 @@ from cxlib.tables.lensed import lens, lenses
 from cxlib.tables.moves import described_levels, next_moves, recommendations
 from cxlib.tables.ordered import sensitivity, standing, steps
 from cxlib.tables.reading import empty, how_to_read
+from cxlib.tables.registers import (
+    actions,
+    assumptions,
+    effort,
+    measures,
+    promises,
+    standards,
+    touchpoints,
+    traceability,
+    value,
+)
 from cxlib.tables.scored import appendix, chapter, disagreement, goals, scorecard, waves
 
 __all__ = [
     "Html",
+    "actions",
     "appendix",
+    "assumptions",
     "bullets",
     "change",
     "chapter",
     "described_levels",
     "disagreement",
     "drivers",
+    "effort",
     "empty",
     "evidence",
     "families",
@@ -38,22 +52,28 @@ __all__ = [
     "how_to_read",
     "lens",
     "lenses",
+    "measures",
     "metrics",
     "missing",
     "next_moves",
     "note",
     "participation",
     "plain",
+    "promises",
     "recommendations",
     "reliability",
     "response",
     "said",
     "scorecard",
     "sensitivity",
+    "standards",
     "standing",
     "steps",
     "together",
+    "touchpoints",
+    "traceability",
     "units",
+    "value",
     "waves",
 ]
 

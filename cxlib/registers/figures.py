@@ -32,7 +32,7 @@ class Values:
 
 
 def values_of(assumptions: Mapping[str, Assumption]) -> Values:
-    """Compute a customer's lifetime value from the assumptions; see :func:`cxlib.economics.lifetime_value`."""
+    """Compute a customer's lifetime value from the assumptions; see `cxlib.economics`."""
     absent = tuple(one for one in (MARGIN, RETENTION, DISCOUNT) if one not in assumptions)
     if absent:
         return Values(missing=absent)

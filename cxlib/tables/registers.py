@@ -19,7 +19,7 @@ from cxlib.economics import IN_A_YEAR, TODAY
 from cxlib.formats import day as in_full
 from cxlib.registers import Registers, about
 from cxlib.registers.figures import effort_of, values_of
-from cxlib.tables.html import Html, brief, figures, lines, listing, missing, note, role_names, said, sentences
+from cxlib.tables.html import Html, brief, figures, listing, missing, note, role_names, said, sentences
 from cxlib.tables.html import together as pieces
 from cxlib.tables.ordered import step_names
 from cxlib.tables.reading import empty
@@ -118,7 +118,7 @@ def standards(registers: Registers, instrument: Instrument) -> Html:
             _demand(_, one),
             one.owner or "–",
             _day(_, one.review_date) or "–",
-            lines(lacking[one.id]) if one.id in lacking else _("nothing"),
+            "; ".join(lacking[one.id]) if one.id in lacking else _("nothing"),
         )
         for one in data.itertuples(index=False)
     ]
@@ -313,45 +313,41 @@ def assumptions(registers: Registers, instrument: Instrument) -> Html:
 
 
 def value(registers: Registers, instrument: Instrument) -> Html:
-    """Show a customer's lifetime value by both timings, its formula and source, and a figure not to use."""
+    """Show a customer's lifetime value by both timings, with its formula and source."""
     _ = instrument.words
     found = values_of(registers.assumptions)
-    parts = []
     if found.missing:
-        parts.append(
-            empty(
-                _("The assumptions {names}.", names=_.listed(found.missing)),
-                _("Without margin, retention and discount nobody can say what a customer is worth."),
-                _("Add them to the register of assumptions, each with unit, source and day:"),
-                instrument,
-                command=_command(registers, "assumptions"),
-            )
+        return empty(
+            _("The assumptions {names}.", names=_.listed(found.missing)),
+            _("Without margin, retention and discount nobody can say what a customer is worth."),
+            _("Add them to the register of assumptions, each with unit, source and day:"),
+            instrument,
+            command=_command(registers, "assumptions"),
         )
-    elif found.fault:
-        parts.append(
-            missing(
-                _(
-                    "No lifetime value follows from these assumptions: retention and discount are shares "
-                    "from 0 to 1, and retention may be 1 only with a discount above 0."
-                )
-            )
-        )
-    else:
-        parts.append(_values(_, found.by_timing, registers, found.has_acquisition))
-    parts.append(
-        note(
+    if found.fault:
+        return missing(
             _(
-                "An often quoted figure promises a company of $1 million “$284 thousand” more. It is ten "
-                "times its source: Temkin (25 June 2009) reported $284 million for a company of $10 billion "
-                "and 10 points more on its index, of which $65 million from purchases, $116 million from "
-                "customers who stay and $103 million from word of mouth. That is {share} of revenue, or "
-                "${right} thousand for $1 million. Nothing here is computed from it.",
-                share=_.percent(0.0284, 2),
-                right=_.number(28.4, 1),
+                "No lifetime value follows from these assumptions: retention and discount are shares "
+                "from 0 to 1, and retention may be 1 only with a discount above 0."
             )
+        )
+    return _values(_, found.by_timing, registers, found.has_acquisition)
+
+
+def quoted(instrument: Instrument) -> Html:
+    """Quote the best known figure on what a better experience is worth, with its correction."""
+    _ = instrument.words
+    return note(
+        _(
+            "An often quoted figure promises a company of $1 million “$284 thousand” more. It is ten "
+            "times its source: Temkin (25 June 2009) reported $284 million for a company of $10 billion "
+            "and 10 points more on its index, of which $65 million from purchases, $116 million from "
+            "customers who stay and $103 million from word of mouth. That is {share} of revenue, or "
+            "${right} thousand for $1 million. Nothing here is computed from it.",
+            share=_.percent(0.0284, 2),
+            right=_.number(28.4, 1),
         )
     )
-    return pieces(parts)
 
 
 def _values(_: Words, by_timing: Mapping[str, float], registers: Registers, has_acquisition: bool) -> Html:

@@ -31,6 +31,7 @@ class Recommendation:
     state : `now`; `after`, where another item of the same plan has to come first; `later`, where the step
         stands on one that is still below the gate: deferred, and said to be.
     level, low, high : where the item stands, 1–5, with its 95 % interval.
+    n : people who answered it.
     target : where it is to stand, and `proposed` if that is the framework's proposal.
     gap : levels from here to there.
     effort_days : days of work for all moves up to the target; `move_days` of them for the next one.
@@ -46,6 +47,7 @@ class Recommendation:
     level: float
     low: float
     high: float
+    n: int
     target: float
     proposed: bool
     gap: float
@@ -86,12 +88,17 @@ def recommendations(
     data = check(scores, SCORES)
     data = data[(data["kind"] == "item") & data["mean"].notna()]
     level = {str(row.id): (float(row.mean), float(row.low), float(row.high)) for row in data.itertuples()}
+    people = {str(id_): int(n) for id_, n in zip(data["id"], data["n"], strict=True)}
     below = {one.step for one in order.steps if not one.passes} | set(order.missing)
     made = [
         found
         for id_, (mean, low, high) in level.items()
         if id_ in instrument.framework.items
-        and (found := _recommend(id_, mean, low, high, order, below, level, instrument, targets or {}))
+        and (
+            found := _recommend(
+                id_, mean, low, high, people[id_], order, below, level, instrument, targets or {}
+            )
+        )
     ]
     rank = {id_: place for place, id_ in enumerate(instrument.framework.items)}
     return tuple(sorted(made, key=lambda one: (STATES.index(one.state), -one.gain, rank[one.item])))
@@ -102,6 +109,7 @@ def _recommend(
     mean: float,
     low: float,
     high: float,
+    n: int,
     order: Sequence,
     below: set[str],
     level: Mapping[str, tuple[float, float, float]],
@@ -148,7 +156,7 @@ def _recommend(
     if low <= target <= high:
         reason += " " + _("The interval holds the target: it may be there already.")
     return Recommendation(
-        item=id_, step=step.id, state=state, level=mean, low=low, high=high, target=target,
+        item=id_, step=step.id, state=state, level=mean, low=low, high=high, n=n, target=target,
         proposed=id_ not in targets and step.id not in targets,
         gap=gap, effort_days=days, move_days=advice.effort_days, gain=gap / days,
         move=f"{at}→{at + 1}", action=say(advice.action), who=say(advice.who), effect=say(advice.effect),

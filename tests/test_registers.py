@@ -117,7 +117,9 @@ BAD = {
     "no day": ("observations", "2026-01-31", "2026-02-31", "column date: no day of the calendar"),
     "a long text": ("promises", "You are known.", "x" * 301, "301 characters long.*at most 300"),
     "an address for an owner": ("touchpoints", "Front office manager", "a@b.example", "names no person"),
-    "a character nobody sees": ("promises", "known", "kn\x00own", "cannot be shown|NUL|control"),
+    "a NUL": ("promises", "known", "kn\x00own", "row 3: a NUL byte"),
+    "a character nobody sees": ("promises", "known", "kn\x07own", "column text: holds a character"),
+    "a text turned around": ("promises", "known", "kn\u202eown", "column text: holds a character"),
     "an unknown touch point": (
         "promises",
         "p1,t1",

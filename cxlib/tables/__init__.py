@@ -13,9 +13,12 @@ from cxlib.tables.asked import evidence, metrics, participation, response
 from cxlib.tables.behind import drivers, reliability, units
 from cxlib.tables.compared import change, families, findings, gaps
 from cxlib.tables.html import Column, Html, bullets, figures, missing, note, said, table_of, together
+from cxlib.tables.itemised import appendix, disagreement
 from cxlib.tables.lensed import lens, lenses
+from cxlib.tables.method import sources
 from cxlib.tables.moves import described_levels, next_moves, recommendations
 from cxlib.tables.ordered import sensitivity, standing, steps
+from cxlib.tables.portfolio import head, portfolio, starts
 from cxlib.tables.reading import empty, how_to_read
 from cxlib.tables.registers import (
     actions,
@@ -29,7 +32,8 @@ from cxlib.tables.registers import (
     traceability,
     value,
 )
-from cxlib.tables.scored import appendix, chapter, disagreement, goals, scorecard, waves
+from cxlib.tables.scored import chapter, goals, scorecard, waves
+from cxlib.tables.summary import summary
 
 __all__ = [
     "Html",
@@ -50,6 +54,7 @@ __all__ = [
     "findings",
     "gaps",
     "goals",
+    "head",
     "how_to_read",
     "lens",
     "lenses",
@@ -60,6 +65,7 @@ __all__ = [
     "note",
     "participation",
     "plain",
+    "portfolio",
     "promises",
     "quoted",
     "recommendations",
@@ -68,9 +74,12 @@ __all__ = [
     "said",
     "scorecard",
     "sensitivity",
+    "sources",
     "standards",
     "standing",
+    "starts",
     "steps",
+    "summary",
     "together",
     "touchpoints",
     "traceability",

@@ -7,7 +7,7 @@ from itertools import groupby, islice
 from operator import attrgetter
 from typing import TYPE_CHECKING
 
-from cxlib.findings import AGREEMENT, DELTA, FAMILIES, LEVELS, POINTS, Finding, families_in
+from cxlib.findings import AGREEMENT, DELTA, LEVELS, POINTS, Finding, families_in
 from cxlib.frames import NOT_STATED
 from cxlib.tables.html import Html, interval, listing, missing, p_value, role_names, said, sentences, together
 
@@ -168,6 +168,9 @@ def gaps(made: Sequence[Finding], instrument: Instrument, *, family: str, most: 
                 count=_.number(len(every)),
                 rate=_.percent(kind.rate),
             ),
+            _("They are part of {all} that were judged together.", all=_.number(found[0].compared))
+            if found[0].compared > len(every)
+            else "",
             _("The {most} clearest are shown.", most=_.number(most)) if len(every) > most else "",
         ),
     )  # fmt: skip
@@ -206,20 +209,22 @@ def whose(instrument: Instrument, one: Finding) -> str:
     return ", ".join(found)
 
 
-def change(made: Sequence[Finding], instrument: Instrument, *, since: str = "", most: int = 20) -> Html:
+def change(
+    made: Sequence[Finding], instrument: Instrument, *, since: str | None = None, most: int = 20
+) -> Html:
     """Show what changed since the wave before, each change with its interval; or why nothing can be said.
 
     Parameters
     ----------
     since
-        Name of the wave before; empty where this is the first.
+        Name of the wave before; empty where this is the first. Without it, the comparisons tell.
     """
     _ = instrument.words
-    if not since:
+    every = [one for one in made if one.family == "change"]
+    if since == "" or (since is None and not every):
         return missing(
             _("A first wave: nothing to compare with. The next one will show what changed, with an interval.")
         )
-    every = [one for one in made if one.family == "change"]
     if not every:
         return missing(
             _(
@@ -228,14 +233,15 @@ def change(made: Sequence[Finding], instrument: Instrument, *, since: str = "", 
                 since=since,
             )
         )
-    confirmed = sum(one.is_confirmed for one in every)
-    facts = {"since": since, "count": _.number(len(every)), "confirmed": _.number(confirmed)}
+    count, confirmed = len(every), sum(one.is_confirmed for one in every)
+    facts = {
+        "since": since or _("the wave before"),
+        "count": _.number(count),
+        "confirmed": _.number(confirmed),
+    }
     sentence = (
         _("Since {since}, {confirmed} of {count} figures changed beyond chance.", **facts)
         if confirmed
         else _("Since {since}, none of {count} figures changed beyond chance.", **facts)
     )
     return together([said(sentence), gaps(every, instrument, family="change", most=most)])
-
-
-__all__ = ["FAMILIES", "change", "families", "findings", "gaps"]

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from html import unescape
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -15,6 +17,9 @@ from cxlib.frames import DRIVERS, METRICS, NOT_STATED, RELIABILITY, RESPONSE, RO
 if TYPE_CHECKING:
     from cxlib.instrument import Instrument
     from cxlib.language import Words
+
+
+_TAG = re.compile(r"<[^>]*>")
 
 
 class Hidden(str):
@@ -119,6 +124,20 @@ def hidden(_: Words) -> Hidden:
     return Hidden(_("hidden"))
 
 
+def estimated(
+    _: Words, heading: str, data: pd.DataFrame, ends: Sequence[str], *, digits: int = 0, percent: bool = False
+) -> Column:
+    """Return a column of figures with their intervals below; `ends` names value, low and high in `data`."""
+    cells: list[str] = []
+    for away, value, low, high in zip(data["is_hidden"], *(data[end] for end in ends), strict=True):
+        if away or pd.isna(value):
+            cells.append(hidden(_) if away else "")
+        else:
+            around = shares(_, low, high) if percent else interval(_, low, high, digits=digits)
+            cells.append(small(_.percent(value) if percent else _.number(value, digits), around))
+    return Column(heading, cells, True)
+
+
 def number(
     _: Words,
     heading: str,
@@ -210,14 +229,26 @@ def role_name(instrument: Instrument, role: str) -> str:
     return role_names(instrument).get(role, role)
 
 
-def small(text: str, beside: str) -> str:
-    """Write a figure with what belongs to it below, small."""
-    return Markup("{} <small>{}</small>").format(text, beside) if beside else text
+def small(text: str, *beside: str) -> str:
+    """Write a figure with what belongs to it below, small, a line each."""
+    found = [one for one in beside if one]
+    return Markup("{} <small>{}</small>").format(text, lines(found)) if found else text
 
 
 def lines(texts: Iterable[str]) -> str:
     """Write several lines into one cell."""
     return Markup("<br>").join(texts)
+
+
+def level_cell(_: Words, row: Any, none: str = "") -> str:
+    """Write a level with interval and n, on two lines; the word where it is hidden, `none` where unasked."""
+    if row is None or (not row.is_hidden and pd.isna(row.mean)):
+        return none or _("not asked")
+    if row.is_hidden:
+        return hidden(_)
+    around = interval(_, row.low, row.high)
+    n = _("n = {n}", n=_.number(row.n))
+    return small(_.number(row.mean, 1), f"({around})" if around else "", n)
 
 
 # ── Targets ─────────────────────────────────────────────────────────────────────────────────────
@@ -306,7 +337,8 @@ def table_of(
 
 
 def _plain(text: str) -> str:
-    return str(text.striptags()) if isinstance(text, Markup) else str(text)
+    """Write a cell as it reads, its lines apart."""
+    return " ".join(unescape(_TAG.sub(" ", text)).split()) if isinstance(text, Markup) else str(text)
 
 
 def _cell(text: str, column: Column, *, first: bool) -> Markup:

@@ -14,7 +14,6 @@ from cxlib.tables.html import (
     Html,
     hidden,
     interval,
-    lines,
     listing,
     missing,
     role_names,
@@ -27,6 +26,7 @@ from cxlib.tables.html import (
 if TYPE_CHECKING:
     from cxlib.framework.content import Lens, LensRow
     from cxlib.instrument import Instrument
+    from cxlib.language import Words
 
 
 def lenses(scores: pd.DataFrame, instrument: Instrument, *, metrics: pd.DataFrame | None = None) -> Html:
@@ -70,20 +70,19 @@ def lens(
     data = check(scores, SCORES)
     parts = {str(row.id): row for row in data[data["kind"] == "lens"].itertuples()}
     items = {str(row.id): row for row in data[data["kind"] == "item"].itertuples()}
-    beside = _figures(metrics, instrument)
-    asked = [[text for id_ in row.questions for text in beside.get(id_, [])] for row in one.rows]
     starts = [say(row.start_here) if row.start_here else "" for row in one.rows]
-    rows = []
-    for row, questions, start in zip(one.rows, asked, starts, strict=True):
-        cells = [
-            small(say(row.name), say(row.description)) if row.description else say(row.name),
-            *_level(instrument, parts.get(f"{one.id}.{row.id}"), row),
+    beside = _beside(one, metrics, instrument)
+    rows = [
+        [
+            small(say(row.name), say(row.description) if row.description else ""),
+            *_level(instrument, parts.get(f"{one.id}.{row.id}"), row, items, beside),
             _weakest(instrument, row, items),
+            *([start] if any(starts) else []),
         ]
-        rows.append(cells + ([lines(questions)] if any(asked) else []) + ([start] if any(starts) else []))
+        for row, start in zip(one.rows, starts, strict=True)
+    ]
     headings = [
         _("What"), _("n"), _("Level"), _("95% interval"), _("Weakest item"),
-        *([_("Asked beside the steps")] if any(asked) else []),
         *([_("Start here")] if any(starts) else []),
     ]  # fmt: skip
     head = Markup("<h3>{}</h3>").format(say(one.name)) if headed else Markup("")
@@ -98,15 +97,21 @@ def lens(
     above = [Html(head, say(one.name))] if headed else []
     if one.description:
         above.append(said(say(one.description)))
-    return together([*above, _standing_of(instrument, one, parts), table], kind="cx-lens")
+    below = [beside] if beside else []
+    return together([*above, _standing_of(instrument, one, parts), table, *below], kind="cx-lens")
 
 
-def _level(instrument: Instrument, found: Any, row: LensRow) -> list[str]:
+def _level(
+    instrument: Instrument, found: Any, row: LensRow, items: dict[str, Any], beside: Html | None
+) -> list[str]:
     _ = instrument.words
-    if found is not None and found.is_hidden:
+    # A row whose items are hidden one and all has no figure of its own.
+    veiled = found is None and any(id_ in items and items[id_].is_hidden for id_ in row.items)
+    if veiled or (found is not None and found.is_hidden):
         return [hidden(_)] * 3
     if found is None or pd.isna(found.mean):
-        return ["", _("not assessed") if row.items else _("no item"), ""]
+        is_below = beside is not None and not row.items and row.questions
+        return ["", _("see below") if is_below else _("not assessed"), ""]
     return [_.number(found.n), _.number(found.mean, 1), interval(_, found.low, found.high)]
 
 
@@ -153,29 +158,49 @@ def _standing_of(instrument: Instrument, one: Lens, parts: dict[str, Any]) -> Ht
     )
 
 
-def _figures(metrics: pd.DataFrame | None, instrument: Instrument) -> dict[str, list[str]]:
-    """Write the first figure of each question, role by role, as a line of a cell."""
+def _beside(one: Lens, metrics: pd.DataFrame | None, instrument: Instrument) -> Html | None:
+    """Show the first figure of each question that belongs to a row, role by role; nothing without any."""
     if metrics is None:
-        return {}
+        return None
     _ = instrument.words
     data = check(metrics, METRICS)
+    data = data[data["figure"] == data.groupby("id")["figure"].transform("first")]
+    asked = set(data["id"])
+    pairs = [(row, id_) for row in one.rows for id_ in row.questions if id_ in asked]
+    if not pairs:
+        return None
+    found: dict[str, dict[str, Any]] = {}
+    for row in data.itertuples():
+        found.setdefault(str(row.id), {})[getattr(row, ROLE, "")] = row
+    inside = {role for _row, id_ in pairs for role in found[id_]}
     names = role_names(instrument)
-    out: dict[str, list[str]] = {}
-    for id_, of in data.groupby("id", sort=False):
-        first = of[of["figure"] == of["figure"].iloc[0]]
-        for row in first.itertuples():
-            role = getattr(row, ROLE, "")
-            what = f"{row.name}, {figure_name(_, str(row.figure))}"
-            who = names.get(role, role)
-            if row.is_hidden:
-                value = str(hidden(_))
-            else:
-                around = metric_interval(_, row.low, row.high, row.counted_in)
-                value = _(
-                    "{value} ({interval}), n = {n}",
-                    value=metric_value(_, row.value, row.counted_in),
-                    interval=around,
-                    n=_.number(row.n),
-                )
-            out.setdefault(str(id_), []).append(f"{what}, {who}: {value}" if who else f"{what}: {value}")
-    return out
+    roles = [role for role in (*names, "") if role in inside]
+    return listing(
+        _("Asked beside the steps"),
+        [_("What"), _("Question"), *(names.get(role) or _("Everyone") for role in roles)],
+        [
+            [
+                instrument.say(row.name),
+                _question(_, next(iter(found[id_].values()))),
+                *(_answer(_, found[id_].get(role)) for role in roles),
+            ]
+            for row, id_ in pairs
+        ],
+        numbers=range(2, 2 + len(roles)),
+        captioned=True,
+    )
+
+
+def _question(_: Words, row: Any) -> str:
+    return small(str(row.name), figure_name(_, str(row.figure)))
+
+
+def _answer(_: Words, row: Any) -> str:
+    """Write a question's figure in one role with its interval and n; a dash where the role was not asked."""
+    if row is None:
+        return "–"
+    if row.is_hidden:
+        return hidden(_)
+    around = metric_interval(_, row.low, row.high, row.counted_in)
+    n = _("n = {n}", n=_.number(row.n))
+    return small(metric_value(_, row.value, row.counted_in), f"({around})" if around else "", n)

@@ -16,6 +16,7 @@ from cxlib.tables.html import (
     listing,
     missing,
     sentences,
+    small,
     table_of,
     with_interval,
 )
@@ -31,44 +32,50 @@ def recommendations(found: Sequence[Recommendation], instrument: Instrument, *, 
     if not found:
         return missing(_("Nothing to recommend: no item stands below a target."))
     shown = [one for state in STATES for one in [each for each in found if each.state == state][:limit]]
-    rows = [
-        (
-            state_name(_, one.state),
-            instrument.name(one.item),
-            with_interval(_, one.level, one.low, one.high),
-            _target(_, one),
-            one.action,
-            one.who,
-            _("{next} of {all}", next=brief(_, one.move_days), all=brief(_, one.effort_days)),
-            one.reason,
-        )
-        for one in shown
-    ]
     left = len(found) - len(shown)
     return listing(
         _("What to do first"),
-        (
-            _("When"), _("Item"), _("Level (95% interval)"), _("Target"), _("Next move"), _("Who"), _("Days"),
-            _("Why here"),
-        ),
-        rows,
-        numbers=(3, 6),
+        (_("When"), _("Item"), _("Next move"), _("Days"), _("Why here")),
+        [
+            (
+                state_name(_, one.state),
+                _standing(_, one, instrument),
+                small(one.action, one.who),
+                _days(_, one),
+                one.reason,
+            )
+            for one in shown
+        ],
+        numbers=(3,),
         note=sentences(
             _("Ranked by levels to go for a day of work; days: next move, of all moves."),
             _star(_, shown),
             _("{count} more are in the results file.", count=_.number(left)) if left else "",
         ),
         wide=True,
-    )  # fmt: skip
+    )
+
+
+def _standing(_: Words, one: Recommendation, instrument: Instrument) -> str:
+    """Name an item with where it stands and where it is to stand."""
+    return small(
+        instrument.name(one.item),
+        _(
+            "{level}, n = {n}",
+            level=with_interval(_, one.level, one.low, one.high),
+            n=_.number(one.n),
+        ),
+        _("target {target}", target=_.number(one.target, 1) + ("*" if one.proposed else "")),
+    )
+
+
+def _days(_: Words, one: Recommendation) -> str:
+    return _("{next} of {all}", next=brief(_, one.move_days), all=brief(_, one.effort_days))
 
 
 def state_name(_: Words, state: str) -> str:
     """Say when a recommendation's turn is, in the reader's language."""
     return {NOW: _("Now"), AFTER: _("After another"), LATER: _("Later")}[state]
-
-
-def _target(_: Words, one: Recommendation) -> str:
-    return _.number(one.target, 1) + ("*" if one.proposed else "")
 
 
 def _star(_: Words, shown: Sequence[Recommendation]) -> str:
@@ -144,24 +151,20 @@ def _planned(found: Sequence[Recommendation], instrument: Instrument, step: str,
     return listing(
         _("Next moves"),
         (
-            _("Item"), _("Level (95% interval)"), _("Target"), _("Move"), _("First action"), _("Who"),
-            _("Days"), _("What it should change"), _("Why"),
+            _("Item"), _("Move"), _("First action"), _("Days"), _("What it should change"), _("Why here"),
         ),
         [
             (
-                instrument.name(one.item),
-                with_interval(_, one.level, one.low, one.high),
-                _target(_, one),
-                one.move.replace("→", "\N{NO-BREAK SPACE}→\N{NO-BREAK SPACE}"),
-                one.action,
-                one.who,
-                _("{next} of {all}", next=brief(_, one.move_days), all=brief(_, one.effort_days)),
+                _standing(_, one, instrument),
+                one.move.replace("→", " → "),
+                small(one.action, one.who),
+                _days(_, one),
                 one.effect,
-                f"{state_name(_, one.state)}: {one.reason}",
+                one.reason,
             )
             for one in shown
         ],
-        numbers=(2, 6),
+        numbers=(3,),
         note=sentences(
             _("Ranked by levels to go for a day of work; days: next move, of all moves."),
             _star(_, shown),

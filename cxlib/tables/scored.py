@@ -1,37 +1,34 @@
-"""Tables of scores: the scorecard, a chapter's facts, targets, the waves, every item."""
+"""Tables of scores: the scorecard, a chapter's facts, targets, the waves."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
 from cxlib.composition import BY_ROLE
-from cxlib.frames import ROLE, SCORES, WAVE, check
+from cxlib.frames import SCORES, WAVE, check
 from cxlib.scoring import unweighted
 from cxlib.tables.html import (
     Column,
     Html,
     aim,
     aims,
+    estimated,
     figures,
     groups,
     hidden,
     interval,
     intervals,
+    level_cell,
     listing,
     missing,
-    note,
     number,
     role_names,
-    said,
     sentences,
-    small,
     starred,
     table_of,
-    together,
-    with_interval,
 )
 
 if TYPE_CHECKING:
@@ -81,9 +78,9 @@ def scorecard(
             _("Unweighted: everyone counts alike, whatever their role; shown where no role is hidden.")
         )
     columns += [
-        number(_, _("Top two"), data["top_box"], data, percent=True),
-        number(_, _("Agreement"), data["agreement"], data, digits=2),
-        number(_, _("Gated"), data["gated_level"], data),
+        estimated(_, _("Top two"), data, ("top_box", "top_box_low", "top_box_high"), percent=True),
+        estimated(_, _("Agreement"), data, ("agreement", "agreement_low", "agreement_high"), digits=2),
+        estimated(_, _("Gated"), data, ("gated_level", "gated_low", "gated_high")),
     ]
     known = aims(instrument, targets)
     found = [known.get(str(one)) for one in data["id"]]
@@ -124,14 +121,14 @@ def chapter(
     _ = instrument.words
     id_ = instrument.step(step).id
     row = _row(scores, id_, "step")
-    if row is None:
+    if row is None and not _is_any_hidden(scores, [item.id for item in instrument.step(step).items]):
         return missing(
             _(
-                "“{step}” was not assessed in this wave: none of its items was asked.",
+                "“{step}” was not assessed in this wave, or by too few people to show.",
                 step=instrument.called(id_),
             )
         )
-    gone = bool(row.is_hidden) or pd.isna(row.mean)
+    gone = row is None or bool(row.is_hidden) or pd.isna(row.mean)
     target = aims(instrument, targets).get(id_)
     pairs = [
         (
@@ -167,12 +164,17 @@ def chapter(
         (
             _("People"),
             hidden(_) if gone else _.number(row.n),
-            ""
-            if gone
-            else _("{items} of {total} items", items=_.number(row.items), total=_.number(row.items_total)),
+            "" if gone else _asked_of(_, int(row.items), int(row.items_total)),
         ),
     ]
     return figures(pairs, kind="cx-figures cx-chapter-facts")
+
+
+def _asked_of(_: Words, items: int, total: int) -> str:
+    """Say how many of a step's items its figure is made of, in the role that was asked the fewest."""
+    if items == total:
+        return _("asked all {total} items", total=_.number(total))
+    return _("asked at least {items} of {total} items", items=_.number(items), total=_.number(total))
 
 
 def goals(targets: Mapping[str, float], scores: pd.DataFrame, instrument: Instrument, *, step: str) -> Html:
@@ -219,7 +221,7 @@ def waves(
     rows = []
     for id_, of in data.groupby("id", sort=False):
         by_wave = {str(row.wave): row for row in of.itertuples()}
-        rows.append([instrument.called(str(id_)), *(_level_cell(_, by_wave.get(wave)) for wave in held)])
+        rows.append([instrument.called(str(id_)), *(level_cell(_, by_wave.get(wave)) for wave in held)])
     heading = {"step": _("Step"), "item": _("Item")}.get(kind, _("What"))
     return listing(
         _("The waves side by side"),
@@ -233,150 +235,9 @@ def waves(
     )
 
 
-def _level_cell(_: Words, row: Any, none: str = "") -> str:
-    """Write a level with interval and n, on two lines; the word where it is hidden, `none` where unasked."""
-    if row is None or (not row.is_hidden and pd.isna(row.mean)):
-        return none or _("not asked")
-    if row.is_hidden:
-        return hidden(_)
-    around = interval(_, row.low, row.high)
-    n = _("n = {n}", n=_.number(row.n))
-    return small(_.number(row.mean, 1), f"({around}), {n}" if around else n)
-
-
-def appendix(scores: pd.DataFrame, scores_by_role: pd.DataFrame, instrument: Instrument) -> Html:
-    """Show every item, step by step: what it says, its level with interval and n, and the same by role.
-
-    What was asked beside the steps stands last. Hidden and unasked items keep their row, and say so.
-    """
-    _ = instrument.words
-    whole, roles = check(scores, SCORES), check(scores_by_role, SCORES)
-    whole, roles = (one[one["kind"] == "item"] for one in (whole, roles))
-    framework = instrument.framework
-    parts = [
-        (instrument.called(step.id), [item.id for item in step.items])
-        for step in map(framework.step, framework.order)
-    ]
-    beside = [one for one in dict.fromkeys(whole["id"]) if one not in framework.items]
-    if beside:
-        parts.append((_("Asked beside the steps"), beside))
-    if whole.empty and roles.empty:
-        return missing(_("No item was asked in this wave."))
-    seen = [role.id for role in framework.roles if (roles[ROLE] == role.id).any()] if ROLE in roles else []
-    by_id = {str(row.id): row for row in whole.itertuples()}
-    by_both = {(str(row.id), getattr(row, ROLE)): row for row in roles.itertuples()} if seen else {}
-    names = role_names(instrument)
-    headings = [
-        _("Id"), _("Item and statement"), _("n"), _("Mean"), _("95% interval"), _("Top two"),
-        *(names[role] for role in seen),
-    ]  # fmt: skip
-    tables = [
-        listing(
-            name,
-            headings,
-            [
-                [
-                    item,
-                    _statement(instrument, item),
-                    *_item_cells(_, by_id.get(item)),
-                    *(_level_cell(_, by_both.get((item, role)), "–") for role in seen),
-                ]
-                for item in items
-            ],
-            numbers=range(2, len(headings)),
-            wide=True,
-            captioned=True,
-        )
-        for name, items in parts
-    ]
-    below = note(
-        _(
-            "Top two: the share of answers in the two highest places of the scale. By role: level, its 95% "
-            "interval and n; a dash where a role was not asked."
-        )
-    )
-    return together([*tables, below], kind="cx-appendix")
-
-
-def _statement(instrument: Instrument, id_: str) -> str:
-    """Return what an item is about and, below it, how it was put to the first role that gets it."""
-    item = instrument.framework.items.get(id_)
-    if item is not None:
-        return small(instrument.say(item.topic), instrument.say(next(iter(item.statement.values()))))
-    question = instrument.framework.questions.get(id_)
-    if question is not None:
-        return small(instrument.say(question.topic), instrument.say(question.text))
-    return instrument.name(id_)
-
-
-def _item_cells(_: Words, row: Any) -> list[str]:
-    if row is None:
-        return ["", _("not asked"), "", ""]
-    if row.is_hidden:
-        return [hidden(_)] * 4
-    return [
-        _.number(row.n),
-        "" if pd.isna(row.mean) else _.number(row.mean, 1),
-        interval(_, row.low, row.high),
-        "" if pd.isna(row.top_box) else _.percent(row.top_box),
-    ]
-
-
-def disagreement(
-    scores_by_role: pd.DataFrame, instrument: Instrument, *, step: str, most: int = 5
-) -> Html | None:
-    """Show where people of one role agree least about an item of a step, and say it in a sentence.
-
-    Nothing where no agreement can be shown.
-    """
-    _ = instrument.words
-    data = check(scores_by_role, SCORES)
-    items = {item.id for item in instrument.step(step).items}
-    data = data[(data["kind"] == "item") & data["id"].isin(items) & data["agreement"].notna()]
-    if data.empty:
-        return None
-    rows = list(data.sort_values(["agreement", "id"], kind="stable").head(most).itertuples())
-    names = role_names(instrument)
-
-    def who(row: Any) -> str:
-        role = getattr(row, ROLE, "")
-        return names.get(role, role)
-
-    least = rows[0]
-    facts = {
-        "item": instrument.name(str(least.id)),
-        "agreement": with_interval(_, least.agreement, least.agreement_low, least.agreement_high, digits=2),
-        "n": _.number(least.n),
-    }
-    sentence = (
-        _("Least agreed: “{item}” in the eyes of {role}, A = {agreement}, n = {n}.", role=who(least), **facts)
-        if who(least)
-        else _("Least agreed: “{item}”, A = {agreement}, n = {n}.", **facts)
-    )
-    headings = (
-        _("Item"), _("Role"), _("n"), _("Level"), _("Agreement A, 95% interval"), _("rwg, 95% interval")
-    )  # fmt: skip
-    table = listing(
-        _("Where people agree least"),
-        headings,
-        [
-            (
-                instrument.name(str(row.id)),
-                who(row),
-                _.number(row.n),
-                with_interval(_, row.mean, row.low, row.high),
-                with_interval(_, row.agreement, row.agreement_low, row.agreement_high, digits=2),
-                with_interval(_, row.rwg, row.rwg_low, row.rwg_high, digits=2),
-            )
-            for row in rows
-        ],
-        numbers=range(2, 6),
-        note=_(
-            "A runs from −1, two camps, over 0, a flat spread, to 1, all agree. rwg compares the spread with "
-            "guessing: 0 as if guessed, 1 all agree."
-        ),
-    )
-    return together([said(sentence), table])
+def _is_any_hidden(scores: pd.DataFrame, items: Collection[str]) -> bool:
+    """Tell whether an item was answered by too few to show: a step of such items alone has no row."""
+    return bool((scores["id"].isin(items) & scores["is_hidden"]).any())
 
 
 def _row(scores: pd.DataFrame, id_: str, kind: str) -> Any:

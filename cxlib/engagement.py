@@ -13,6 +13,7 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
 from cxlib import findings, ordering, planning, scoring
+from cxlib.commentary import BUSINESS, OVERVIEW, Commentary, sentences_of
 from cxlib.errors import NotFoundError, ReadOnlyError, nearest
 from cxlib.extract import Extract, Facts, WaveFacts
 from cxlib.findings import Finding
@@ -178,6 +179,21 @@ class Engagement:
         """Choose what stands on the first page; see :func:`cxlib.summary.summarise`."""
         order = ordering.sequence(self.scores(), self.framework)
         return summarise(order, self.comparisons(), self.recommendations())
+
+    @property
+    def commentary(self) -> Commentary:
+        """What an analyst says to this report."""
+        return self.extract.commentary
+
+    @property
+    def chapters(self) -> list[str]:
+        """The chapters that something can be said to: the overview, each step, the business case."""
+        return [OVERVIEW, *(step.slug for step in self.framework.steps), BUSINESS]
+
+    @property
+    def sentences(self) -> dict[str, str]:
+        """The report's own sentences that may be put otherwise, by id."""
+        return sentences_of(self.comparisons(), self.recommendations())
 
     def distribution(
         self, by: By = (), *, step: str | None = None, items: Iterable[str] | None = None
@@ -418,6 +434,9 @@ class Engagement:
 
     def set_contact(self, *_: Any, **__: Any) -> Any:
         raise self._read_only("set a contact")
+
+    def set_chapter(self, *_: Any, **__: Any) -> Any:
+        raise self._read_only("say something to a chapter")
 
     def set_register(self, *_: Any, **__: Any) -> Any:
         raise self._read_only("load a register")

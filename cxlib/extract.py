@@ -5,6 +5,7 @@
       framework.yaml        the instrument, byte for byte as it was used
       groups.parquet  counts.parquet  withheld.parquet
       estimates.parquet  reliability.parquet  drivers.parquet  invited.parquet
+      commentary.json       what the analyst says to this report
       registers.json        touch points, promises, standards, measures, actions: roles, and nobody's name
 
 The files have no place for ids, moments or rows: a column that is not named here is refused.
@@ -21,6 +22,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cxlib.anonymity import Release
+from cxlib.commentary import Commentary
 from cxlib.errors import ContractError, NotFoundError, Problem
 from cxlib.frames import COUNTS, DRIVERS, ESTIMATES, GROUPS, INVITED, RELIABILITY, ROLE, WITHHELD, check
 from cxlib.registers import Kept, Registers, from_plain
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
 
 FORMAT = 3
 REGISTERS = "registers.json"
+COMMENTARY = "commentary.json"
 
 
 @dataclass(frozen=True)
@@ -98,6 +101,7 @@ class Extract:
     drivers: pd.DataFrame
     invited: pd.DataFrame
     registers: Mapping[str, Kept] = field(default_factory=dict)
+    commentary: Commentary = field(default_factory=Commentary)
 
 
 def write_extract(extract: Extract, folder: Path) -> None:
@@ -126,6 +130,8 @@ def write_extract(extract: Extract, folder: Path) -> None:
     kept = Registers(extract.facts.engagement, extract.registers).to_plain()
     text = json.dumps(kept, ensure_ascii=False, indent=1, allow_nan=False)
     (folder / REGISTERS).write_text(text + "\n", encoding="utf-8")
+    text = json.dumps(extract.commentary.to_plain(), ensure_ascii=False, indent=1)
+    (folder / COMMENTARY).write_text(text + "\n", encoding="utf-8")
 
 
 def read_extract(folder: Path) -> Extract:
@@ -140,7 +146,13 @@ def read_extract(folder: Path) -> Extract:
     """
     import pandas as pd
 
-    wanted = (*(f"{name}.parquet" for name in CONTRACTS), "framework.yaml", "extract.json", REGISTERS)
+    wanted = (
+        *(f"{name}.parquet" for name in CONTRACTS),
+        "framework.yaml",
+        "extract.json",
+        REGISTERS,
+        COMMENTARY,
+    )
     missing = [name for name in wanted if not (folder / name).is_file()]
     if missing:
         raise NotFoundError(
@@ -166,7 +178,9 @@ def read_extract(folder: Path) -> Extract:
     release = Release(cuts=facts.cuts, dims=dims, threshold=facts.threshold_scores, **counted)
     with _readable(folder, REGISTERS):
         registers = from_plain(json.loads((folder / REGISTERS).read_text(encoding="utf-8")))
-    return Extract(facts, document, release, **frames, registers=registers)
+    with _readable(folder, COMMENTARY):
+        said = Commentary.from_plain(json.loads((folder / COMMENTARY).read_text(encoding="utf-8")))
+    return Extract(facts, document, release, **frames, registers=registers, commentary=said)
 
 
 # The frames of an extract, each in a file of its name.

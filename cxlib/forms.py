@@ -34,6 +34,32 @@ def explore(eng: Engagement, *, kind: str = "step") -> widgets.VBox:
     return widgets.VBox([choice, out])
 
 
+def commentary(eng: Engagement, *, chapter: str) -> widgets.VBox:
+    """Write a word of one's own to a chapter and keep it with the engagement, as a new version."""
+    found = eng.commentary
+    begun = {"version": found.version}
+    text = widgets.Textarea(
+        value=found.chapters.get(chapter, ""),
+        placeholder="What the reader should know that no figure says",
+        layout=widgets.Layout(width="auto", max_width="54rem", height="9rem"),
+    )
+    author = widgets.Text(value=found.author, placeholder="Your name", description="By")
+    keep = widgets.Button(description="Keep", button_style="primary")
+    said = widgets.HTML()
+
+    def store(_: Any) -> None:
+        try:
+            kept = eng.set_chapter(chapter, text.value, version=begun["version"], by=author.value)
+        except CxError as error:
+            said.value = str(tables.missing(str(error)).markup)
+        else:
+            begun["version"] = kept.version
+            said.value = str(tables.note(f"Kept as version {kept.version}.").markup)
+
+    keep.on_click(store)
+    return widgets.VBox([text, author, keep, said])
+
+
 def target(eng: Engagement, *, step: str) -> widgets.VBox:
     """Agree on a step's target in the room and keep it, with the reason, in the store."""
     found = eng.framework.step(step)

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from cxlib import anonymity, estimates
+from cxlib.commentary import Commentary, CommentarySpec, ToneSpec, composed
 from cxlib.declarations import EngagementSpec, WaveSpec, parse_document, read_document, validate
 from cxlib.engagement import Engagement, library_version
 from cxlib.errors import SHOWN, ConflictError, DeclarationError, IngestError, NotFoundError, Problem, nearest
@@ -302,6 +303,52 @@ class LiveEngagement(Engagement):
         )
         return self.store.set_register(self._slug, name, rows, author=by)
 
+    @property
+    def commentary(self) -> Commentary:
+        """What is said to this wave's report by now: the newest version in the store."""
+        return self.store.commentary(self._slug, self.wave_id)
+
+    def set_commentary(self, spec: CommentarySpec, *, by: str = "") -> Commentary:
+        """Keep what an analyst says to this wave's report, as the next version.
+
+        Raises
+        ------
+        ConflictError
+            If somebody else has saved since the version that it was begun from; nothing is kept then.
+        DeclarationError
+            If it names a chapter or sentence that is not there, or a wording changes a figure.
+        """
+        made = composed(spec, self.sentences, self.chapters, self.commentary)
+        return self.store.set_commentary(self._slug, self.wave_id, made, author=by)
+
+    def set_chapter(self, chapter: str, text: str, *, version: int, by: str = "") -> Commentary:
+        """Keep what is said to one chapter, and everything else as it is in `version`."""
+        was = self.store.commentary(self._slug, self.wave_id, version) if version else Commentary()
+        spec = CommentarySpec(
+            version=version,
+            foreword=was.foreword,
+            chapters={**was.chapters, chapter: text},
+            tone=[ToneSpec(finding=one.finding, say=one.say) for one in was.tone],
+        )
+        return self.set_commentary(spec, by=by)
+
+    def restore_commentary(self, version: int, *, by: str = "") -> Commentary:
+        """Keep an older version's words as the newest version.
+
+        Raises
+        ------
+        NotFoundError
+            If there is no such version.
+        """
+        old = {one.version: one for one in self.store.commentaries(self._slug, self.wave_id)}
+        if version not in old:
+            raise NotFoundError(
+                f"no version {version} of the commentary of {self._slug}, wave {self.wave_id}",
+                fix=f"There are: {', '.join(map(str, old)) or 'none'}.",
+            )
+        made = replace(old[version], version=self.commentary.version + 1)
+        return self.store.set_commentary(self._slug, self.wave_id, made, author=by)
+
     def at_wave(self, wave: str) -> LiveEngagement:
         """Return a handle on another wave of the same engagement."""
         return LiveEngagement(self.store, self._slug, wave, self._language)
@@ -324,6 +371,7 @@ class LiveEngagement(Engagement):
             tuple(str(self.store.invited(self._slug, one.id)) for one in self._waves()),
             tuple(sorted(self.store.register_versions(self._slug).items())),
             str(self.store.assumptions(self._slug)),
+            self.commentary.version,
         )
 
     def _make_extract(self) -> Extract:
@@ -368,6 +416,7 @@ class LiveEngagement(Engagement):
             drivers=estimates.estimate_drivers(self._tally_in_shards(), release, instrument),
             invited=self._invited(),
             registers=self.store.registers(self._slug),
+            commentary=self.store.commentary(self._slug, self.wave_id),
         )
 
     def _invited(self) -> pd.DataFrame:

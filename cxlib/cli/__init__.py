@@ -19,6 +19,7 @@ import typer
 from cxlib.cli import framework as _framework
 from cxlib.cli import printing
 from cxlib.cli import registers as _registers
+from cxlib.cli import runs as _runs
 from cxlib.errors import CxError, DeclarationError, NotFoundError, nearest
 
 if TYPE_CHECKING:
@@ -35,7 +36,8 @@ app = typer.Typer(
 )
 
 app.add_typer(_framework.app, name="framework")
-app.command()(_registers.add)
+for _command in (_registers.add, _runs.comment, _runs.approve, _runs.runs):
+    app.command()(_command)
 
 Engagement = Annotated[str, typer.Argument(help="The engagement's name, for example harbour.")]
 Wave = Annotated[

@@ -18,6 +18,7 @@ import os
 import shutil
 import time
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -27,9 +28,10 @@ import nbformat
 from cxlib.engagement import Engagement, library_version
 from cxlib.errors import ReportError, nearest
 from cxlib.extract import read_extract, write_extract
-from cxlib.run.pages import Cover, render
+from cxlib.run.pages import Cover, Remark, render
 from cxlib.run.results import results, to_json
 from cxlib.settings import Settings
+from cxlib.tables.html import hidden
 
 if TYPE_CHECKING:
     from nbformat import NotebookNode
@@ -37,11 +39,14 @@ if TYPE_CHECKING:
 KERNEL = "python3"
 CELL_SECONDS = 300
 MAKING = ".making-"
+REPORT, RESULTS, MANIFEST = "report.html", "results.json", "manifest.json"
+# Chapters that belong to no step: the first opens the report, the last closes it.
+OVERVIEW, BUSINESS = "overview", "business_case"
 
 
 @dataclass(frozen=True)
 class Run:
-    """A published run: its folder, and seconds per notebook."""
+    """A published run: its folder, and seconds per notebook and for what comes after them."""
 
     id: str
     folder: Path
@@ -49,7 +54,7 @@ class Run:
 
     @property
     def report(self) -> Path:
-        return self.folder / "report.html"
+        return self.folder / REPORT
 
 
 def make_report(
@@ -59,15 +64,19 @@ def make_report(
     names: Sequence[str] | None = None,
     say: Callable[[str], None] = lambda line: None,
     now: dt.datetime | None = None,
+    at_once: int | None = None,
 ) -> Run:
-    """Run the notebooks of one wave headless and publish what comes out.
+    """Run the notebooks of one wave headless and publish what comes out, as a draft.
 
     Parameters
     ----------
     names
-        Notebooks by name, for example "0_overview"; by default the overview and every step that was asked.
+        Notebooks by name, for example "0_overview"; by default the overview, every step that was asked, and
+        the business case.
     say
         Takes a line of progress.
+    at_once
+        Notebooks that run at the same time; by default as many as there are processors.
 
     Raises
     ------
@@ -86,29 +95,18 @@ def make_report(
     making = place / f"{MAKING}{os.getpid()}-{time.monotonic_ns()}"
     try:
         write_extract(eng.extract, making / "extract")
+        # From here on everything is made from what leaves the building, as its readers will have it.
+        eng = Engagement(read_extract(making / "extract"), eng.wave.id)
         run_id = f"{moment:%Y%m%dT%H%M%SZ}-{_digest_of(making / 'extract')[:8]}"
-        seconds: dict[str, float] = {}
-        executed: list[NotebookNode] = []
         (making / "notebooks").mkdir()
-        for path in notebooks:
-            say(f"running {path.stem}")
-            started = time.perf_counter()
-            executed.append(_execute(path, making, eng))
-            seconds[path.stem] = round(time.perf_counter() - started, 2)
+        seconds = _execute_all(notebooks, making, eng, say, at_once or os.cpu_count() or 1)
         say("writing the report")
-        published = Engagement(read_extract(making / "extract"), eng.wave.id)
-        (making / "results.json").write_text(to_json(results(published)), encoding="utf-8")
-        cover = Cover(
-            client=eng.name,
-            wave=eng.wave.name,
-            title="Customer experience assessment",
-            date=_day(eng),
-            framework=f"{eng.framework.id} {eng.framework.version}",
-            run=run_id,
-            language="en",
-            is_draft=True,
-        )
-        (making / "report.html").write_text(render(executed, cover), encoding="utf-8")
+        started = time.perf_counter()
+        (making / RESULTS).write_text(to_json(results(eng)), encoding="utf-8")
+        seconds["results"] = round(time.perf_counter() - started, 2)
+        started = time.perf_counter()
+        (making / REPORT).write_text(compose(making, run_id, eng), encoding="utf-8")
+        seconds["page"] = round(time.perf_counter() - started, 2)
         _write_manifest(making, eng, run_id, moment, seconds)
         final = place / run_id
         if final.exists():
@@ -119,12 +117,61 @@ def make_report(
     return Run(run_id, final, seconds)
 
 
+def compose(folder: Path, run_id: str, eng: Engagement, *, is_draft: bool = True) -> str:
+    """Write the page of a run from its own folder: executed notebooks, extract, and what an analyst says.
+
+    Parameters
+    ----------
+    eng
+        The run's extract, opened.
+    """
+    said = eng.commentary
+    day = dt.date.fromisoformat(said.at[:10]) if said.at else None
+
+    def remark(text: str) -> Remark:
+        return Remark(text, said.author, day)
+
+    cover = Cover(
+        client=eng.name,
+        wave=eng.wave.name,
+        title=eng.words("Customer experience assessment"),
+        date=_day(eng),
+        framework=f"{eng.framework.id} {eng.framework.version}",
+        run=run_id,
+        language=eng.instrument.language,
+        is_draft=is_draft,
+        asked=_asked(eng),
+    )
+    return render(
+        [nbformat.read(path, as_version=4) for path in sorted((folder / "notebooks").glob("*.ipynb"))],
+        cover,
+        commentary={slug: remark(text) for slug, text in said.chapters.items()},
+        foreword=remark(said.foreword) if said.foreword else None,
+        tone=said.toned(eng.sentences) if said.tone else None,
+    )
+
+
+def _asked(eng: Engagement) -> tuple[tuple[str, str, str], ...]:
+    """Say who was asked, a row a role, as the cover shows it."""
+    _ = eng.words
+    return tuple(
+        (
+            str(row.name),
+            str(hidden(_)) if row.is_hidden else _.number(int(row.n)),
+            "" if row.population != row.population or row.is_hidden else _.number(int(row.population)),
+        )
+        for row in eng.participation().astype({"population": "float64"}).itertuples(index=False)
+    )
+
+
 def _chosen(eng: Engagement, folder: Path, names: Sequence[str] | None) -> list[Path]:
     """Return the notebooks to run, in order: `N_slug` belongs to the step of that slug, if it was asked."""
     slugs = {step.slug for step in eng.framework.steps if eng.is_assessed(step.id)}
+    if slugs:
+        slugs.add(BUSINESS)
     there = {path.stem: path for path in sorted(folder.glob("[0-9]_*.ipynb"))}
     if names is None:
-        return [path for stem, path in there.items() if stem[0] == "0" or stem[2:] in slugs]
+        return [path for stem, path in there.items() if stem[2:] in {OVERVIEW, *slugs}]
     for name in names:
         if name not in there:
             raise ReportError(
@@ -133,12 +180,34 @@ def _chosen(eng: Engagement, folder: Path, names: Sequence[str] | None) -> list[
     return [path for stem, path in there.items() if stem in set(names)]
 
 
+def _execute_all(
+    notebooks: Sequence[Path], making: Path, eng: Engagement, say: Callable[[str], None], at_once: int
+) -> dict[str, float]:
+    """Execute the notebooks, several at a time, each in a kernel of its own; the first failure ends it."""
+
+    def timed(path: Path) -> float:
+        say(f"running {path.stem}")
+        started = time.perf_counter()
+        _execute(path, making, eng)
+        return round(time.perf_counter() - started, 2)
+
+    # Threads do: the work is done by the kernels, and no thread changes where this process stands.
+    with ThreadPoolExecutor(min(at_once, len(notebooks)) or 1) as pool:
+        running = {path.stem: pool.submit(timed, path) for path in notebooks}
+        try:
+            return {stem: one.result() for stem, one in running.items()}
+        except BaseException:
+            for one in running.values():
+                one.cancel()
+            raise
+
+
 def _execute(path: Path, making: Path, eng: Engagement) -> NotebookNode:
     """Execute one notebook on the extract in `making`, and keep it there without a trace of this machine."""
     import papermill
     from papermill.exceptions import PapermillExecutionError
 
-    from cxlib.run.kernels import ReportKernelManager
+    from cxlib.run.kernels import manager_in
 
     known = papermill.inspect_notebook(str(path))
     given = {"engagement": eng.facts.engagement, "wave": eng.wave.id, "extract": "extract"}
@@ -154,7 +223,6 @@ def _execute(path: Path, making: Path, eng: Engagement) -> NotebookNode:
             str(out),
             parameters=given,
             kernel_name=KERNEL,
-            cwd=str(making),
             progress_bar=False,
             request_save_on_cell_execute=False,
             start_timeout=60,
@@ -162,7 +230,7 @@ def _execute(path: Path, making: Path, eng: Engagement) -> NotebookNode:
             skip_cells_with_tag="skip-execution",
             store_widget_state=False,
             shutdown_kernel="immediate",
-            kernel_manager_class=ReportKernelManager,
+            kernel_manager_class=manager_in(making),
         )
     except PapermillExecutionError as error:
         raise _failed(eng, path, f"cell {error.cell_index}", f"{error.ename}: {error.evalue}") from None
@@ -204,7 +272,6 @@ def _day(eng: Engagement) -> dt.date | None:
 def _write_manifest(
     making: Path, eng: Engagement, run_id: str, moment: dt.datetime, seconds: dict[str, float]
 ) -> None:
-    files = sorted(path for path in making.rglob("*") if path.is_file())
     manifest: dict[str, Any] = {
         "run": run_id,
         "engagement": eng.facts.engagement,
@@ -213,18 +280,31 @@ def _write_manifest(
         "library": library_version(),
         "framework": eng.facts.framework,
         "parameters": {"engagement": eng.facts.engagement, "wave": eng.wave.id, "extract": "extract"},
+        "commentary": eng.commentary.version,
+        "approved": None,
         "seconds": seconds,
-        "files": {path.relative_to(making).as_posix(): _sha256(path) for path in files},
+        "files": digests(making),
     }
-    text = json.dumps(manifest, ensure_ascii=False, indent=1)
-    (making / "manifest.json").write_text(text + "\n", encoding="utf-8")
+    (making / MANIFEST).write_text(manifest_text(manifest), encoding="utf-8")
 
 
-def _sha256(path: Path) -> str:
+def manifest_text(manifest: dict[str, Any]) -> str:
+    return json.dumps(manifest, ensure_ascii=False, indent=1) + "\n"
+
+
+def digests(folder: Path) -> dict[str, str]:
+    """Return the SHA-256 of every file of a run but its manifest, by path."""
+    files = sorted(path for path in folder.rglob("*") if path.is_file() and path.name[0] != ".")
+    return {
+        path.relative_to(folder).as_posix(): sha256_of(path) for path in files if path != folder / MANIFEST
+    }
+
+
+def sha256_of(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def _digest_of(folder: Path) -> str:
     """Return one digest of a folder's files, names included."""
-    lines = [f"{path.name} {_sha256(path)}" for path in sorted(folder.iterdir())]
+    lines = [f"{path.name} {sha256_of(path)}" for path in sorted(folder.iterdir())]
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()

@@ -16,11 +16,13 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from cxlib.commentary import Commentary
 from cxlib.declarations import AssumptionSpec, EngagementSpec, TargetSpec, WaveSpec
 from cxlib.errors import ConflictError, ContractError, CxError, Problem, StoreError
 from cxlib.registers import Kept
 from cxlib.settings import Settings
 from cxlib.store import batches as _batches
+from cxlib.store import commentaries as _commentaries
 from cxlib.store import engagements as _engagements
 from cxlib.store import registers as _registers
 from cxlib.store.connect import WAIT_SECONDS, Database, has_wal_reset_bug, sqlite_version
@@ -268,6 +270,32 @@ class Store:
         with self._database.read() as connection:
             _engagements.require_engagement(connection, slug)
             return _engagements.select_assumptions(connection, slug)
+
+    # ── Commentary ──────────────────────────────────────────────────────────────────────────────
+
+    def set_commentary(self, slug: str, wave: str, made: Commentary, *, author: str) -> Commentary:
+        """Write the next version of what is said to a wave's report.
+
+        Raises
+        ------
+        ConflictError
+            If it does not come right after the newest: somebody else has saved meanwhile.
+        """
+        with self._database.write() as connection:
+            key = _engagements.require_wave(connection, slug, wave)
+            return _commentaries.write_commentary(connection, key, made, author)
+
+    def commentary(self, slug: str, wave: str, version: int | None = None) -> Commentary:
+        """Return one version of what is said to a wave's report, by default the newest; 0 is nothing yet."""
+        with self._database.read() as connection:
+            key = _engagements.require_wave(connection, slug, wave)
+            return _commentaries.select_commentary(connection, key, version)
+
+    def commentaries(self, slug: str, wave: str) -> tuple[Commentary, ...]:
+        """Return every version, oldest first."""
+        with self._database.read() as connection:
+            key = _engagements.require_wave(connection, slug, wave)
+            return _commentaries.select_versions(connection, key)
 
     # ── Registers ───────────────────────────────────────────────────────────────────────────────
 

@@ -222,6 +222,17 @@ assumption = Table(
     Column("set_at", UtcDateTime, nullable=False),
 )
 
+# What an analyst says to a wave's report: every save is a version, and the newest counts.
+commentary = Table(
+    "commentary",
+    metadata,
+    Column("wave", Integer, ForeignKey("wave.key"), primary_key=True, autoincrement=False),
+    Column("version", Integer, primary_key=True, autoincrement=False),
+    Column("content", JSON, nullable=False),
+    Column("author", Text, nullable=False),
+    Column("at", UtcDateTime, nullable=False),
+)
+
 # Touch points, standards, actions …: every load is a version of its own, and the newest counts.
 register = Table(
     "register",

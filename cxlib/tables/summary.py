@@ -71,7 +71,8 @@ def standing_sentence(order: Order, instrument: Instrument) -> tuple[str, str]:
         "95% ranges: position {low}–{high}, share {share_low}–{share_high}; mean level {raw}, of which "
         "{effective} is supported.",
         low=order.position_low, high=order.position_high,
-        share_low=_.percent(order.excess_share_low or 0.0), share_high=_.percent(order.excess_share_high or 0.0),
+        share_low=_.percent(order.excess_share_low or 0.0),
+        share_high=_.percent(order.excess_share_high or 0.0),
         raw=_.number(order.raw or 0.0, 1), effective=_.number(order.effective or 0.0, 1),
     )  # fmt: skip
     return said, ranges

@@ -1,4 +1,4 @@
-"""Registers: touch points, promises, standards, measures, actions, as people load them, load by load."""
+"""The analyst's commentary on a wave's report, version by version."""
 
 from __future__ import annotations
 
@@ -6,22 +6,21 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "0005"
-down_revision = "0003"
+down_revision = "0004"
 branch_labels = None
 depends_on = None
 
 
 def upgrade() -> None:
     op.create_table(
-        "register",
-        sa.Column("engagement", sa.Text(), nullable=False),
-        sa.Column("name", sa.Text(), nullable=False),
+        "commentary",
+        sa.Column("wave", sa.Integer(), nullable=False, autoincrement=False),
         sa.Column("version", sa.Integer(), nullable=False, autoincrement=False),
-        sa.Column("rows", sa.JSON(), nullable=False),
+        sa.Column("content", sa.JSON(), nullable=False),
         sa.Column("author", sa.Text(), nullable=False),
         sa.Column("at", sa.DateTime(timezone=True), nullable=False),
-        sa.PrimaryKeyConstraint("engagement", "name", "version", name="pk_register"),
-        sa.ForeignKeyConstraint(["engagement"], ["engagement.slug"], name="fk_register_engagement"),
+        sa.PrimaryKeyConstraint("wave", "version", name="pk_commentary"),
+        sa.ForeignKeyConstraint(["wave"], ["wave.key"], name="fk_commentary_wave"),
     )
 
 

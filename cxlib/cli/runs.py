@@ -1,0 +1,162 @@
+"""`cx comment`, `cx approve`, `cx runs`: what an analyst says to a report, and when it is a draft no more."""
+
+from __future__ import annotations
+
+import getpass
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from cxlib.cli import printing
+from cxlib.errors import NotFoundError
+
+By = Annotated[
+    str | None, typer.Option("--by", help="Your name, as the report prints it; by default your login.")
+]
+
+
+def comment(
+    engagement: Annotated[str, typer.Argument(help="The engagement's name, for example harbour.")],
+    file: Annotated[
+        Path | None, typer.Argument(help="The commentary as a YAML file: what --show prints, edited.")
+    ] = None,
+    wave: Annotated[
+        str | None, typer.Option(help="The wave's id; by default the latest with answers.")
+    ] = None,
+    show: Annotated[
+        bool, typer.Option("--show", help="Print the newest version as a file to edit, with every sentence.")
+    ] = False,
+    versions: Annotated[
+        bool, typer.Option("--versions", help="List what was kept, by whom and when.")
+    ] = False,
+    restore: Annotated[
+        int | None, typer.Option(help="Keep this older version's words as the newest.")
+    ] = None,
+    by: By = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print data instead of text.")] = False,
+) -> None:
+    """Say something to a report: a foreword, a word to a chapter, another wording; never another figure."""
+    from cxlib.commentary import CommentarySpec, to_yaml
+    from cxlib.declarations import read_document, validate
+    from cxlib.live import open_live
+
+    if (file is not None) + show + versions + (restore is not None) != 1:
+        raise NotFoundError(
+            "name one of: a file to keep, --show, --versions, --restore N",
+            fix=f"Start with: cx comment {engagement} --show > commentary.yaml",
+        )
+    with open_live(engagement, wave=wave) as eng:
+        if show:
+            if as_json:
+                printing.print_json(eng.commentary.to_plain())
+            else:
+                print(to_yaml(eng.commentary, eng.sentences, eng.chapters), end="")
+            return
+        if versions:
+            _list_versions(list(eng.store.commentaries(eng.slug, eng.wave_id)), as_json)
+            return
+        author = _login() if by is None else by
+        if restore is not None:
+            kept = eng.restore_commentary(restore, by=author)
+        else:
+            kept = eng.set_commentary(validate(CommentarySpec, read_document(file or Path())), by=author)
+        resting = kept.resting(eng.sentences)
+    if as_json:
+        printing.print_json({"version": kept.version, "resting": list(resting)})
+        return
+    print(f"Kept as version {kept.version}: the next report says it")
+    for one in resting:
+        print(f"  rests, because the report does not say it so now: {one}")
+    print(f"Next: cx report {engagement}")
+
+
+def approve(
+    run: Annotated[str, typer.Argument(help="A run's id, or an engagement's name for its latest run.")],
+    by: By = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print data instead of text.")] = False,
+) -> None:
+    """Approve a run: its pages say draft no more. No figure changes; what was changed by hand is refused."""
+    from cxlib.run.runs import approve, find_run
+    from cxlib.settings import read_settings
+
+    settings = read_settings()
+    was = find_run(settings, run)
+    found = approve(settings, run, by=_login() if by is None else by)
+    if as_json:
+        printing.print_json(_plain(found))
+    elif not was.is_draft:
+        print(f"Nothing changed: {found.id} was approved by {found.approved_by} at {found.approved_at}")
+    else:
+        print(f"Approved {found.id} ({found.engagement}, wave {found.wave}) by {found.approved_by}")
+        print(f"  {printing.near(found.folder / 'report.html')}")
+
+
+def runs(
+    engagement: Annotated[str | None, typer.Argument(help="An engagement's name; all without it.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print data instead of text.")] = False,
+) -> None:
+    """List the published runs: when they were made, whether they are drafts, and how large they are."""
+    import pandas as pd
+
+    from cxlib.run.runs import find_runs
+    from cxlib.settings import read_settings
+
+    found = find_runs(read_settings(), engagement)
+    if as_json:
+        printing.print_json([_plain(one) for one in found])
+        return
+    if not found:
+        print("No report has been made yet. Next: cx report ENGAGEMENT")
+        return
+    printing.print_frame(
+        pd.DataFrame(
+            {
+                "engagement": [one.engagement for one in found],
+                "wave": [one.wave for one in found],
+                "run": [one.id for one in found],
+                "state": [
+                    one.trouble or ("draft" if one.is_draft else f"approved by {one.approved_by}")
+                    for one in found
+                ],
+                "commentary": [one.commentary or "–" for one in found],
+                "MB": [f"{one.bytes / 1e6:.1f}" for one in found],
+            }
+        )
+    )
+
+
+def _list_versions(found: list[Any], as_json: bool) -> None:
+    if as_json:
+        printing.print_json([one.to_plain() for one in found])
+    elif not found:
+        print("Nothing was said to this report yet.")
+    for one in [] if as_json else found:
+        says = [
+            *(["foreword"] if one.foreword else []),
+            *one.chapters,
+            *([f"{len(one.tone)} wordings"] if one.tone else []),
+        ]
+        print(f"{one.version}  {one.at[:16].replace('T', ' ')} UTC  {one.author or '–'}  {', '.join(says)}")
+
+
+def _plain(found: Any) -> dict[str, Any]:
+    return {
+        "run": found.id,
+        "engagement": found.engagement,
+        "wave": found.wave,
+        "made_at": found.made_at,
+        "is_draft": found.is_draft,
+        "approved_by": found.approved_by,
+        "approved_at": found.approved_at,
+        "commentary": found.commentary,
+        "bytes": found.bytes,
+        "trouble": found.trouble,
+    }
+
+
+def _login() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return ""

@@ -1,0 +1,130 @@
+"""Published runs: list them, and approve one, which until then is a draft and says so on every page."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from cxlib.engagement import Engagement
+from cxlib.errors import NotFoundError, ReportError, nearest
+from cxlib.extract import read_extract
+from cxlib.run.reports import MANIFEST, REPORT, RESULTS, compose, digests, manifest_text, sha256_of
+from cxlib.settings import Settings
+
+
+@dataclass(frozen=True)
+class Published:
+    """A run as its manifest tells it; `trouble` says why it could not be read, and the rest is empty then."""
+
+    id: str
+    folder: Path
+    engagement: str
+    wave: str
+    made_at: str = ""
+    approved_by: str = ""
+    approved_at: str = ""
+    commentary: int = 0
+    bytes: int = 0
+    trouble: str = ""
+
+    @property
+    def is_draft(self) -> bool:
+        return not self.approved_at
+
+
+def find_runs(settings: Settings, engagement: str | None = None) -> list[Published]:
+    """Return every run under `reports/out`, the newest of an engagement's waves first."""
+    folders = settings.runs.glob(f"{engagement or '*'}/*/*/") if settings.runs.is_dir() else []
+    found = [
+        _published(path) for path in folders if path.name[0] != "." and path.parent.parent.name != "bench"
+    ]
+    return sorted(found, key=lambda one: (one.engagement, one.id), reverse=True)
+
+
+def find_run(settings: Settings, name: str) -> Published:
+    """Return a run by its id, or the latest run of an engagement by its name.
+
+    Raises
+    ------
+    NotFoundError
+        If there is none, naming the nearest.
+    """
+    every = find_runs(settings)
+    found = [one for one in every if name in (one.id, one.engagement)]
+    if not found:
+        known = [*dict.fromkeys(one.engagement for one in every), *(one.id for one in every)]
+        raise NotFoundError(
+            f"no run {name!r}{nearest(name, known)}", fix="`cx runs` lists them; `cx report` makes one."
+        )
+    return max(found, key=lambda one: one.id)
+
+
+def approve(settings: Settings, name: str, *, by: str, now: dt.datetime | None = None) -> Published:
+    """Approve a run: its page is written again from its own folder, without the word draft.
+
+    No figure changes: results, notebooks and extract have to be what the manifest says they are. A run that
+    is approved already stays as it is.
+
+    Raises
+    ------
+    NotFoundError
+        If there is no such run.
+    ReportError
+        If one of its files is not what the manifest says; the run stays the draft that it was.
+    """
+    found = find_run(settings, name)
+    if found.trouble:
+        raise ReportError(f"run {found.id}: {found.trouble}", fix="Make the report again.")
+    if not found.is_draft:
+        return found
+    folder = found.folder
+    manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+    # The page is made anew: whatever a crash between its writing and the manifest's left is written over.
+    told, there = ({**files, REPORT: ""} for files in (manifest["files"], digests(folder)))
+    if changed := sorted(name for name in {*told, *there} if told.get(name) != there.get(name)):
+        raise ReportError(
+            f"run {found.id} was changed after it was made: {', '.join(changed[:5])}",
+            fix="Only what was made can be approved: make the report again.",
+        )
+    eng = Engagement(read_extract(folder / "extract"), manifest["wave"])
+    _replace(folder / REPORT, compose(folder, found.id, eng, is_draft=False))
+    moment = now or dt.datetime.now(dt.UTC)
+    manifest["approved"] = {
+        "by": by,
+        "at": moment.isoformat(timespec="seconds"),
+        "results": manifest["files"][RESULTS],
+    }
+    manifest["files"][REPORT] = sha256_of(folder / REPORT)
+    _replace(folder / MANIFEST, manifest_text(manifest))
+    return _published(folder)
+
+
+def _replace(path: Path, text: str) -> None:
+    """Write a file beside its place and rename it: whoever opens it sees the old one or the new one."""
+    part = path.with_name(f".{path.name}-{os.getpid()}")
+    try:
+        part.write_text(text, encoding="utf-8")
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def _published(folder: Path) -> Published:
+    where = (folder.name, folder, folder.parent.parent.name, folder.parent.name)
+    try:
+        manifest: dict[str, Any] = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+        approved = manifest.get("approved") or {}
+        return Published(
+            *where,
+            made_at=manifest["made_at"],
+            approved_by=approved.get("by", ""),
+            approved_at=approved.get("at", ""),
+            commentary=int(manifest.get("commentary", 0)),
+            bytes=sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()),
+        )
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        return Published(*where, trouble=f"its manifest cannot be read ({type(error).__name__})")

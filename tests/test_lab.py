@@ -42,9 +42,9 @@ def figures() -> list[charts.Figure]:
     answers = {"grain_mill": [2, 3, 4, 5], "grain_stock": [1, 2, 5], "oven_time": [3, 4], "street_known": [2]}
     asked = sample(people(12, "owner", **answers) + people(30, "team", **answers))
     drawn = [
-        charts.scorecard(asked.scores(), targets={"oven": 4.5}, source="Crumb & Sons"),
+        charts.scorecard(asked.scores(), asked.instrument, targets={"oven": 4.5}, source="Crumb & Sons"),
         charts.roles(asked.scores("role"), asked.instrument),
-        charts.levels(asked.distribution()),
+        charts.levels(asked.distribution(), asked.instrument),
     ]
     found = [one for one in drawn if isinstance(one, charts.Figure)]
     assert len(found) == len(drawn)

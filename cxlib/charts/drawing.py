@@ -5,12 +5,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from textwrap import wrap
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import altair as alt
 import pandas as pd
 
+from cxlib.errors import ContractError
+from cxlib.frames import SCORES, check
 from cxlib.look import palette, theme
+from cxlib.tables.html import Html, missing
+
+if TYPE_CHECKING:
+    from cxlib.instrument import Instrument
+    from cxlib.language import Words
 
 MIME = "application/vnd.vegalite.v5+json"
 ROW = 34
@@ -66,8 +73,8 @@ def rows_of(field: str, order: Sequence[str]) -> alt.Y:
     return alt.Y(f"{field}:N", sort=list(order), title=None, axis=axis)
 
 
-def level(field: str) -> alt.X:
-    return alt.X(f"{field}:Q", scale=LEVELS, title="Level", axis=alt.Axis(values=[1, 2, 3, 4, 5]))
+def level(field: str, _: Words) -> alt.X:
+    return alt.X(f"{field}:Q", scale=LEVELS, title=_("Level"), axis=alt.Axis(values=[1, 2, 3, 4, 5]))
 
 
 def tips(*fields: str) -> list[alt.Tooltip]:
@@ -75,30 +82,70 @@ def tips(*fields: str) -> list[alt.Tooltip]:
     return [alt.Tooltip(f"{one}:Q", format=".1f") if one in number else alt.Tooltip(one) for one in fields]
 
 
-def signed(points: float) -> str:
-    return f"{points:+.0f}".replace("-", "−")
-
-
-def range_of(n: pd.Series) -> str:
+def range_of(n: pd.Series, _: Words) -> str:
     low, high = int(n.min()), int(n.max())
-    return f"{low}" if low == high else f"{low}–{high}"
+    return _.number(low) if low == high else f"{_.number(low)}–{_.number(high)}"
 
 
-def table_of(data: pd.DataFrame, columns: dict[str, str], digits: int = 1) -> pd.DataFrame:
+def role_names(instrument: Instrument) -> dict[str, str]:
+    """Return the roles by id in the order that every chart keeps, as a reader calls them."""
+    return {role.id: instrument.say(role.name) for role in instrument.framework.roles}
+
+
+def whose(
+    instrument: Instrument, shown: Sequence[str], *, legend: bool = True
+) -> tuple[alt.Color, alt.Shape]:
+    """Return colour and shape by role (field `who`): each role has its own of both, whoever answered."""
+    every = list(role_names(instrument).values())
+    key = alt.Legend(values=list(shown), symbolOpacity=1) if legend else None
+    return (
+        alt.Color("who:N", scale=alt.Scale(domain=every), legend=key, title=None),
+        alt.Shape("who:N", scale=alt.Scale(domain=every), legend=key, title=None),
+    )
+
+
+def step_names(instrument: Instrument) -> dict[str, str]:
+    return {step.id: instrument.say(step.name) for step in instrument.framework.steps}
+
+
+def numbered(instrument: Instrument) -> dict[str, str]:
+    """Return the steps by id with their place in the sequence: 1  Committed leadership."""
+    names = step_names(instrument)
+    return {step: f"{place}  {names[step]}" for place, step in enumerate(instrument.framework.order, 1)}
+
+
+def shown_of(scores: pd.DataFrame, kind: str) -> pd.DataFrame:
+    """Keep the rows of a kind that have a figure to draw."""
+    data = check(scores, SCORES)
+    return data[(data["kind"] == kind) & ~data["is_hidden"] & data["mean"].notna()]
+
+
+def one_group(data: pd.DataFrame) -> None:
+    if data["id"].duplicated().any():
+        raise ContractError(
+            "scores of more than one group", fix="Pass the scores of one group, for example eng.scores()."
+        )
+
+
+def too_few(_: Words) -> Html:
+    return missing(_("Hidden: too few people answered."))
+
+
+def table_of(data: pd.DataFrame, columns: dict[str, str], _: Words, digits: int = 1) -> pd.DataFrame:
     """Return the figures as text, as a reader sees them: rounded once, here."""
     out = {}
     for name, heading in columns.items():
         if name in data and not data[name].isna().all():
-            out[heading] = [_written(value, name, digits) for value in data[name]]
+            out[heading] = [_written(value, name, digits, _) for value in data[name]]
     return pd.DataFrame(out)
 
 
-def _written(value: Any, name: str, digits: int) -> str:
+def _written(value: Any, name: str, digits: int, _: Words) -> str:
     if isinstance(value, str):
         return value
     if pd.isna(value):
         return ""
-    return f"{int(value)}" if name == "n" else f"{float(value):.{digits}f}"
+    return _.number(int(value)) if name == "n" else _.number(float(value), digits)
 
 
 def _for_notebook(figure: Figure) -> dict[str, Any]:
@@ -128,11 +175,11 @@ def _for_notebook(figure: Figure) -> dict[str, Any]:
 
 def figure(
     chart: alt.Chart | alt.LayerChart, *, title: str, subtitle: str, summary: str, source: str,
-    table: pd.DataFrame, rows: int, step: int = ROW,
+    table: pd.DataFrame, rows: int = 0, step: int = ROW, height: int = 0,
 ) -> Figure:  # fmt: skip
-    drawn = chart.properties(
-        width="container", height={"step": step, "for": "position"} if rows > 1 else max(60, step)
-    )
+    """Make a figure of a chart with so many rows of a step each, or of a fixed height."""
+    banded = {"step": step, "for": "position"} if rows > 1 else max(60, step)
+    drawn = chart.properties(width="container", height=height or banded)
     spec = drawn.to_dict(context={"datasets": {}})
     del spec["$schema"]  # JupyterLab's older Vega-Lite would warn of a newer one
     return Figure(title, subtitle, summary, source, table, _plain(spec))

@@ -325,6 +325,15 @@ def test_there_is_no_unweighted_mean_beside_a_hidden_role() -> None:
         assert ("Unweighted" in headings(card)) == (owners >= 5)
 
 
+def test_a_figure_made_of_the_roles_beside_a_hidden_one_has_no_unweighted_mean() -> None:
+    whole, by_role = scored().copy(), scored("role").copy()
+    whole.loc[whole["id"] == "s1", "parts"] = "management+frontline"
+    by_role.loc[(by_role["id"] == "s1") & (by_role["role"] == "leadership"), "is_hidden"] = True
+    found = scoring.unweighted(whole, by_role)
+    assert "s1" not in found
+    assert "s2" in found
+
+
 def test_a_hidden_group_shows_the_word_and_no_figure() -> None:
     held = sample(people(9, grain_mill=3) + people(3, "owner", grain_mill=4) + people(2, "guest"))
     by_role = held.scores("role")

@@ -22,7 +22,8 @@ from cxlib.instrument import Instrument
 from cxlib.language import Words
 from cxlib.look import notebook_style
 from cxlib.planning import Recommendation
-from cxlib.registers import Registers, find_register
+from cxlib.registers import Assumption, Registers, find_register
+from cxlib.registers.figures import figures
 from cxlib.summary import Summary, summarise
 from cxlib.tables import note
 
@@ -303,6 +304,11 @@ class Engagement:
         """Touch points, promises, standards, measures, observations, initiatives and assumptions."""
         return Registers(self.facts.engagement, self.extract.registers)
 
+    @property
+    def assumptions(self) -> dict[str, Assumption]:
+        """Each assumption's newest value with its unit, source and date, by id."""
+        return self.registers.assumptions
+
     def register(self, name: str) -> pd.DataFrame:
         """Return one register, for example "standards", with the columns that `cxlib.registers` declares.
 
@@ -312,6 +318,12 @@ class Engagement:
             If there is no such register, naming the nearest.
         """
         return self.registers[find_register(name).name]
+
+    def register_figures(self) -> dict[str, Any]:
+        """Return what is worked out from the registers, at the date of the wave; see `registers.figures`."""
+        order = ordering.sequence(self.scores(), self.framework)
+        start = order.start_here if order.is_assessed else None
+        return figures(self.registers, start, self.framework.ancestors, self.wave.date)
 
     @property
     def other_scales(self) -> list[str]:

@@ -6,6 +6,7 @@ Frames of the registers in, plain frames out; nothing here knows where they are 
 from __future__ import annotations
 
 import re
+from collections import Counter
 from datetime import date
 from statistics import median
 from typing import TYPE_CHECKING, Final
@@ -116,6 +117,21 @@ def traceability(promises: pd.DataFrame, standards: pd.DataFrame, measures: pd.D
     return pd.DataFrame(rows, columns=["promise", "standard", "measure"]).astype("str")
 
 
+def loose_ends(
+    promises: pd.DataFrame, standards: pd.DataFrame, measures: pd.DataFrame
+) -> dict[str, list[str]]:
+    """Name what hangs loose: promises without a standard, standards without a promise or a measure, measures
+    without a standard.
+    """
+    kept, measured = set(standards["promise"]), set(measures["standard"])
+    return {
+        "promises": [one for one in promises["id"] if one not in kept],
+        "standards_unpromised": standards.loc[standards["promise"] == "", "id"].tolist(),
+        "standards_unmeasured": [one for one in standards["id"] if one not in measured],
+        "measures": measures.loc[measures["standard"] == "", "id"].tolist(),
+    }
+
+
 def measure_states(measures: pd.DataFrame, observations: pd.DataFrame) -> pd.DataFrame:
     """Say where each measure stands: its last value against its target, and against the value before.
 
@@ -188,3 +204,9 @@ def closed_loop_days(made: pd.DataFrame) -> float | None:
     """Return the median of days from opened to closed, of what is done; None where nothing can be told."""
     taken = [int(one) for one in made["days_to_close"].dropna()]
     return float(median(taken)) if taken else None
+
+
+def raised_by(initiatives: pd.DataFrame) -> dict[str, int]:
+    """Count ideas and actions by the role that raised them, most first; without those that say none."""
+    counted = Counter(role for role in initiatives["proposed_by"] if role)
+    return dict(sorted(counted.items(), key=lambda one: (-one[1], one[0])))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from base64 import b64encode
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from markupsafe import Markup
 
 from cxlib.errors import NotFoundError
+from cxlib.formats import separators
 from cxlib.settings import read_settings
 
 if TYPE_CHECKING:
@@ -25,11 +27,24 @@ def palette(mode: str) -> dict[str, str]:
 
 def variables(mode: str) -> str:
     """Return the type and the colours as CSS variables."""
-    fonts = f"--cx-font:{_source()['font']};" if mode == "light" else ""
+    names = _source()
+    fonts = f"--cx-font:{names['font']};--cx-display:{names['display']};" if mode == "light" else ""
     return fonts + "".join(f"--cx-{name}:{colour};" for name, colour in palette(mode).items())
 
 
-def theme(mode: str | None = None) -> dict[str, Any]:
+@lru_cache(maxsize=2)
+def font_faces() -> str:
+    """Return the style sheet that carries the fonts themselves; a page needs no other file for them."""
+    folder = read_settings().template / "fonts"
+    return "\n".join(
+        f'@font-face{{font-family:"{one["family"]}";font-weight:200 900;font-display:block;'
+        f"src:url(data:font/woff2;base64,{b64encode((folder / one['file']).read_bytes()).decode()}) "
+        f'format("woff2");unicode-range:{one["range"]}}}'
+        for one in _source()["faces"]
+    )
+
+
+def theme(mode: str | None = None, *, language: str = "en") -> dict[str, Any]:
     """Return the Vega-Lite config of the report's look.
 
     Parameters
@@ -37,6 +52,8 @@ def theme(mode: str | None = None) -> dict[str, Any]:
     mode
         `"light"` or `"dark"` for concrete colours (JupyterLab, vl-convert), `None` for the page,
         where colours are CSS variables so that dark screens and white paper need no second drawing.
+    language
+        Whose signs the numbers on axes and marks are written with.
 
     Returns
     -------
@@ -48,7 +65,14 @@ def theme(mode: str | None = None) -> dict[str, Any]:
     else:
         colours, fonts = palette(mode), {"font": _source()["font"]}
     text = re.sub(r"@(\w+)", lambda match: colours[match[1]], json.dumps(_source()["config"]))
-    return {**fonts, **json.loads(text)}
+    point, thousands = separators(language)
+    locale = {
+        "number": {
+            "decimal": point, "thousands": thousands, "grouping": [3], "currency": ["", ""],
+            "percent": "%" if language.startswith("en") else "\N{NO-BREAK SPACE}%", "minus": "−",
+        }
+    }  # fmt: skip
+    return {**fonts, **json.loads(text), "locale": locale}
 
 
 def notebook_style() -> str:

@@ -40,7 +40,7 @@ def test_the_summary_names_the_first_three_planted_truths(example: Drawn) -> Non
     assert delivery.groups == ("leadership", "customer")
     text = str(summary(found, example.instrument))
     assert all(one.sentence in text for one in found.findings)
-    assert "Start with Committed leadership" in text
+    assert "start with Committed leadership" in text
     assert len(found.actions) == 3
     assert all(one.step == "s1" for one in found.actions)
 

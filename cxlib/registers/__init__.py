@@ -8,7 +8,7 @@ texts. Owners are roles or titles, since a register is published with the report
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
@@ -259,6 +259,16 @@ class Kept:
 
 
 @dataclass(frozen=True)
+class Assumption:
+    """A dated value with unit and source."""
+
+    value: float
+    unit: str
+    source: str
+    dated: str
+
+
+@dataclass(frozen=True)
 class Registers:
     """Every register of one engagement, as frames: `registers["standards"]`."""
 
@@ -268,6 +278,16 @@ class Registers:
     def __getitem__(self, name: str) -> pd.DataFrame:
         """Return a register's rows; without any, a frame of its columns."""
         return frame_of(name, self.kept[name].rows if name in self.kept else ())
+
+    def items(self) -> Iterator[tuple[str, pd.DataFrame]]:
+        """Go through every register that is declared, empty ones included."""
+        return ((name, self[name]) for name in REGISTERS)
+
+    @property
+    def assumptions(self) -> dict[str, Assumption]:
+        """Each assumption's newest value, by id."""
+        rows = self.kept["assumptions"].rows if "assumptions" in self.kept else ()
+        return {row["id"]: Assumption(**{key: row[key] for key in row if key != "id"}) for row in rows}
 
     def to_plain(self) -> dict[str, Any]:
         """Return what JSON can hold: rows and versions, and nobody's name."""

@@ -33,6 +33,8 @@ from cxlib.sources import open_survey
 if TYPE_CHECKING:
     from cxlib.framework.content import Role, Step
 
+# What turns the text around it, so that it reads as something else.
+_REORDERING: Final = "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
 MOST_ROWS: Final = 5_000
 _ROW_ID: Final = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,38}[A-Za-z0-9])?")
 _NAMED_ID: Final = re.compile(ID)
@@ -202,7 +204,7 @@ def _value(register: Register, column: Column, text: str, known: Mapping[str, Ma
     """Return what a text means in a column."""
     if column.is_number:
         return _figure(column, text)
-    if any(unicodedata.category(char) in {"Cc", "Cs", "Co", "Cn"} for char in text):
+    if any(unicodedata.category(char) in {"Cc", "Cs", "Co", "Cn"} or char in _REORDERING for char in text):
         raise _FaultError("holds a character that cannot be shown")
     if column.kind == "word":
         if text.casefold() not in column.words:

@@ -8,6 +8,7 @@ from cxlib.declarations import EngagementSpec, read_document, validate
 from cxlib.errors import ConflictError
 from cxlib.live import create_engagement, open_live
 from cxlib.mapping import read_mapping
+from cxlib.registers import REGISTERS
 from cxlib.run.example import write_example
 from cxlib.run.reports import Run, make_report
 from cxlib.run.truths import read_truths
@@ -56,6 +57,9 @@ def build_demo(settings: Settings, *, say: Callable[[str], None] = lambda line: 
                 done = eng.import_file(path, folder / f"{form}.yaml", wave=wave)
                 rows = done.batch.rows if done.batch else 0
                 say(f"{done.state}: {path.name}, {rows:,} responses")
+        for name in REGISTERS:
+            loaded = eng.set_register(name, folder / f"{name}.csv", by="cx demo")
+            say(f"register: {name}, {len(loaded.rows):,} rows")
 
 
 def _check_same(store: Store, wanted: EngagementSpec) -> None:

@@ -26,6 +26,7 @@ from markupsafe import Markup, escape
 from cxlib import look
 from cxlib.errors import ReportError
 from cxlib.formats import day
+from cxlib.language import Words, words_of
 from cxlib.look import palette, theme, variables
 from cxlib.run.vetting import scroller, vetted
 from cxlib.settings import read_settings
@@ -65,6 +66,7 @@ class Cover:
         `reports/template/words.json` knows it, else they are English.
     is_draft : marks the cover and every printed page.
     prepared_by : the consultancy, optional.
+    asked : who was asked, a row a role: its name, how many answered, of how many; as a reader sees them.
     """
 
     client: str
@@ -76,6 +78,16 @@ class Cover:
     language: str = "en"
     is_draft: bool = True
     prepared_by: str = ""
+    asked: tuple[tuple[str, str, str], ...] = ()
+
+
+@dataclass(frozen=True)
+class Remark:
+    """What an analyst wrote: markdown without HTML, by whom and when."""
+
+    text: str
+    author: str = ""
+    date: dt.date | None = None
 
 
 @dataclass(frozen=True)
@@ -91,6 +103,7 @@ class _Page:
     """What is known of the page while its sections are written, in order."""
 
     words: Mapping[str, Any]
+    say: Words
     taken: set[str] = field(default_factory=lambda: {"contents", "report", "cx-theme", "cx-tip"})
     contents: list[_Heading] = field(default_factory=list)
     numbered: int = 0
@@ -107,13 +120,21 @@ class _Page:
         return slug
 
 
-def render(notebooks: Sequence[NotebookNode], cover: Cover) -> str:
+def render(
+    notebooks: Sequence[NotebookNode],
+    cover: Cover,
+    *,
+    commentary: Mapping[str, Remark] | None = None,
+    foreword: Remark | None = None,
+    tone: Mapping[str, str] | None = None,
+) -> str:
     """Put executed notebooks together as one self-contained page.
 
-    Each notebook becomes a numbered section that opens with its first-level heading; the number is
-    the notebook's `metadata.cx.number` where it has one ("" for none), else the next in order. Code
-    is never shown, and cells tagged with one of `DROPPED_TAGS` are left out with their outputs. Text tagged
-    `optional` is left out where nothing follows it: a section on a question that was not asked.
+    Each first-level heading opens a section. It bears the notebook's `metadata.cx.number` where that has one
+    ("" for none), else the next in order. A section whose heading is tagged `appendix` stands at the back,
+    after the last notebook, with a letter. Code is never shown, and cells tagged with one of `DROPPED_TAGS`
+    are left out with their outputs. Text tagged `optional` is left out where nothing follows it: a section on
+    a question that was not asked.
 
     Parameters
     ----------
@@ -121,6 +142,13 @@ def render(notebooks: Sequence[NotebookNode], cover: Cover) -> str:
         Executed notebooks (nbformat 4), in the order of the report. They are not changed.
     cover
         The first page.
+    commentary
+        What an analyst says to a notebook, by its `metadata.cx.slug`.
+    foreword
+        What stands before everything else.
+    tone
+        Sentences that the report says of itself → how an analyst puts them. Whoever fills it has checked that
+        the figures are the same.
 
     Returns
     -------
@@ -136,9 +164,19 @@ def render(notebooks: Sequence[NotebookNode], cover: Cover) -> str:
     if not _LANGUAGE.fullmatch(cover.language):
         raise ReportError(f"language {cover.language!r}; expected a tag such as en or de-CH")
     template = read_settings().template
-    words = look.words(cover.language)
-    page = _Page(words)
-    sections = [_section(notebook, index, page) for index, notebook in enumerate(notebooks, 1)]
+    say = words_of(cover.language)
+    words = look.words(say.spoken)
+    page = _Page(words, say)
+    parts = [part for index, notebook in enumerate(notebooks, 1) for part in _parts(notebook, index, page)]
+    backs = [part for part in parts if part.is_back]
+    for part, letter in zip(backs, "ABCDEFGHIJKLMNOPQRSTUVWXYZ", strict=False):
+        part.number = letter
+    remarks = dict(commentary or {})
+    sections = []
+    for part in [*(part for part in parts if not part.is_back), *backs]:
+        # Said once, where its notebook begins.
+        remark = remarks.pop(part.slug, None) if part.slug and not part.is_back else None
+        sections.append(_toned(_section(part, page, remark), tone or {}))
     style = _style(template, cover, words)
     scripts = (vega_bundle(), _read(template, "report.js"))
     html = (
@@ -147,12 +185,15 @@ def render(notebooks: Sequence[NotebookNode], cover: Cover) -> str:
         .render(
             cover=cover,
             words=words,
-            date=day(cover.date, cover.language) if cover.date else "",
+            language=say.spoken,
+            untranslated="" if say.is_translated else words["untranslated"],
+            foreword=_remark(foreword, page, words["foreword"]) if foreword else "",
+            date=day(cover.date, say.spoken) if cover.date else "",
             contents=page.contents,
             sections=sections,
             style=look.as_is(style),
             scripts=[look.as_is(script) for script in scripts],
-            theme=_data(theme(), "the theme"),
+            theme=_data(theme(language=say.spoken), "the theme"),
             policy=_policy([style], scripts),
         )
     )
@@ -178,29 +219,93 @@ def vega_bundle() -> str:
 # ---------------------------------------------------------------- notebooks → sections
 
 
-def _section(notebook: NotebookNode, index: int, page: _Page) -> Markup:
+@dataclass
+class _Part:
+    """A section to be: the cells from one first-level heading to the next, and where they come from."""
+
+    cells: Sequence[NotebookNode]
+    where: str
+    places: Mapping[str, int]
+    slug: str
+    number: str
+    is_back: bool
+
+
+def _parts(notebook: NotebookNode, index: int, page: _Page) -> list[_Part]:
     original = {cell.get("id"): place for place, cell in enumerate(notebook.cells, 1)}
     cleaned, _ = _exporter().from_notebook_node(notebook)
-    number = notebook.metadata.get("cx", {}).get("number")
+    about = notebook.metadata.get("cx", {})
+    number = about.get("number")
     if number is None:
         page.numbered += 1
         number = page.numbered
-    opened = len(page.contents)
-    parts: list[Markup] = []
-    for place, cell in enumerate(cleaned.cells, 1):
-        where = f"notebook {index}, cell {original.get(cell.get('id'), place)}"
-        if cell.cell_type == "markdown":
-            if "optional" in cell.metadata.get("tags", []) and not _leads_to_output(cleaned.cells, place):
-                continue
-            parts.append(_prose(cell.source, page, str(number), opened))
-        elif cell.cell_type == "code":
-            parts.extend(_output(output, page, where) for output in cell.outputs)
-    if len(page.contents) == opened:
+    cells = cleaned.cells
+    starts = [at for at, cell in enumerate(cells) if _opens(cell)]
+    if not starts:
         raise ReportError(
             f"notebook {index} has no first-level heading; a section of the report opens with one",
             fix="Begin its first markdown cell with “# ” and the section's name.",
         )
+    # What stands before the first heading belongs to it.
+    return [
+        _Part(
+            cells[start if place else 0 : end],
+            f"notebook {index}",
+            original,
+            str(about.get("slug", "")),
+            str(number),
+            "appendix" in cells[start].metadata.get("tags", []),
+        )
+        for place, (start, end) in enumerate(zip(starts, [*starts[1:], len(cells)], strict=True))
+        if "optional" not in cells[start].metadata.get("tags", []) or _shows(cells[start:end])
+    ]
+
+
+def _opens(cell: NotebookNode) -> bool:
+    return cell.cell_type == "markdown" and any(line.startswith("# ") for line in cell.source.splitlines())
+
+
+def _shows(cells: Sequence[NotebookNode]) -> bool:
+    return any(cell.get("outputs") for cell in cells)
+
+
+def _section(part: _Part, page: _Page, remark: Remark | None) -> Markup:
+    opened = len(page.contents)
+    parts: list[Markup] = []
+    for place, cell in enumerate(part.cells, 1):
+        where = f"{part.where}, cell {part.places.get(cell.get('id'), place)}"
+        if cell.cell_type == "markdown":
+            if "optional" in cell.metadata.get("tags", []) and not (
+                _opens(cell) or _leads_to_output(part.cells, place)
+            ):
+                continue
+            parts.append(_prose(page.say(cell.source), page, part.number, opened))
+            if remark is not None:
+                parts.append(_remark(remark, page, page.words["analyst"]))
+                remark = None
+        elif cell.cell_type == "code":
+            parts.extend(_output(output, page, where) for output in cell.outputs)
     return Markup("\n").join(part for part in parts if part)
+
+
+def _remark(remark: Remark, page: _Page, heading: str) -> Markup:
+    """Write what a person wrote, told apart from what the figures say."""
+    signed = ", ".join(
+        one for one in (remark.author, day(remark.date, page.say.spoken) if remark.date else "") if one
+    )
+    return Markup('<aside class="cx-remark" dir="auto"><h4>{}</h4>{}{}</aside>').format(
+        heading,
+        _prose(remark.text, page),
+        Markup("<p><small>{}</small></p>").format(signed) if signed else "",
+    )
+
+
+def _toned(section: Markup, tone: Mapping[str, str]) -> Markup:
+    """Put an analyst's wording where a sentence of the report stands alone in its element."""
+    text = str(section)
+    for said, better in tone.items():
+        text = text.replace(f">{escape(said)}<", f">{escape(better)}<")
+    return look.as_is(text)
 
 
 def _leads_to_output(cells: Sequence[NotebookNode], place: int) -> bool:
@@ -444,7 +549,7 @@ def _policy(styles: Iterable[str], scripts: Iterable[str]) -> str:
 
     return (
         f"default-src 'none'; script-src {hashes(scripts)}; style-src {hashes(styles)}; "
-        "img-src data:; base-uri 'none'; form-action 'none'"
+        "img-src data:; font-src data:; base-uri 'none'; form-action 'none'"
     )
 
 
@@ -454,17 +559,21 @@ def _style(template: Path, cover: Cover, words: Mapping[str, Any]) -> str:
         for place, part in enumerate(re.split(r"\{(pages?)\}", words["page"]))
     )
     running = {
-        "top-left": look.css_string(f"{cover.client[:80]} · {cover.wave[:40]}"),
+        "top-left": look.css_string(f"{_short(cover.client, 64)} · {_short(cover.wave, 32)}"),
         "top-right": look.css_string(words["draft"] if cover.is_draft else ""),
         "bottom-left": look.css_string(cover.title[:100]),
         "bottom-right": folio,
     }
     boxes = "".join(f"@{place}{{content:{content}}}" for place, content in running.items())
     return (
-        f":root{{{variables('light')}}}\n"
+        f"{look.font_faces()}\n:root{{{variables('light')}}}\n"
         f"@media screen and (prefers-color-scheme:dark){{:root{{{variables('dark')}}}}}\n"
         f"{_read(template, 'blocks.css')}\n{_read(template, 'report.css')}\n@page{{{boxes}}}\n"
     )
+
+
+def _short(text: str, most: int) -> str:
+    return text if len(text) <= most else f"{text[: most - 1].rstrip()}…"
 
 
 @lru_cache(maxsize=16)

@@ -57,6 +57,7 @@ VALUES: dict[str, Any] = {
     "targets": dict[str, float],
     "scales": list[str],
     "registers": dict[str, list[dict[str, Any]]],
+    "register_figures": dict[str, Any],
     "assumptions": dict[str, dict[str, Any]],
 }
 
@@ -99,6 +100,7 @@ def results(eng: Engagement) -> dict[str, Any]:
         "targets": eng.targets,
         "scales": eng.other_scales,
         "registers": {name: records(frame) for name, frame in eng.registers.items()},
+        "register_figures": eng.register_figures(),
         "assumptions": {id_: asdict(one) for id_, one in eng.assumptions.items()},
     }
 

@@ -196,9 +196,12 @@ class CsvSurvey:
                 ),
             )
 
+        # Threads gain nothing on a small file, and a process that ends at once can be aborted by theirs.
+        is_long = len(block) > PARSED
         try:
-            table = parse(threads=True, size=PARSED)
+            table = parse(threads=is_long, size=PARSED if is_long else len(block) + 1)
         except pa.ArrowInvalid:  # a row that does not fit, or is longer than the parser's block
+            invalid.clear()
             table = parse(threads=False, size=len(block) + 1)
         misfits = tuple((row + number - 1, fields) for number, fields in invalid)
         numbers = np.arange(row, row + table.num_rows + len(misfits))

@@ -20,18 +20,33 @@ from cxlib.tables.moves import described_levels, next_moves, recommendations
 from cxlib.tables.ordered import sensitivity, standing, steps
 from cxlib.tables.portfolio import head, portfolio, starts
 from cxlib.tables.reading import empty, how_to_read
+from cxlib.tables.registers import (
+    actions,
+    assumptions,
+    effort,
+    measures,
+    promises,
+    quoted,
+    standards,
+    touchpoints,
+    traceability,
+    value,
+)
 from cxlib.tables.scored import chapter, goals, scorecard, waves
 from cxlib.tables.summary import summary
 
 __all__ = [
     "Html",
+    "actions",
     "appendix",
+    "assumptions",
     "bullets",
     "change",
     "chapter",
     "described_levels",
     "disagreement",
     "drivers",
+    "effort",
     "empty",
     "evidence",
     "families",
@@ -43,6 +58,7 @@ __all__ = [
     "how_to_read",
     "lens",
     "lenses",
+    "measures",
     "metrics",
     "missing",
     "next_moves",
@@ -50,6 +66,8 @@ __all__ = [
     "participation",
     "plain",
     "portfolio",
+    "promises",
+    "quoted",
     "recommendations",
     "reliability",
     "response",
@@ -57,12 +75,16 @@ __all__ = [
     "scorecard",
     "sensitivity",
     "sources",
+    "standards",
     "standing",
     "starts",
     "steps",
     "summary",
     "together",
+    "touchpoints",
+    "traceability",
     "units",
+    "value",
     "waves",
 ]
 

@@ -24,13 +24,17 @@ def summary(found: Summary, instrument: Instrument) -> Html:
     filling itself.
     """
     _ = instrument.words
-    lead = standing_sentence(found.order, instrument)
+    lead, sure = standing_sentence(found.order, instrument)
     findings = [(one.sentence, evidence(one, _)) for one in found.findings]
     actions = [(one.action, _action(one, instrument)) for one in found.actions]
     nothing = _("Nothing stands out beyond what chance could do, in any kind of comparison.")
     done = _("No action is due: nothing open stands below its target.")
     parts = [
-        (_("Where it stands"), Markup('<p class="cx-lead">{}</p>').format(lead), lead),
+        (
+            _("Where it stands"),
+            Markup('<p class="cx-lead">{}</p><p class="cx-note">{}</p>').format(lead, sure),
+            f"{lead} {sure}",
+        ),
         (_("What matters most"), *_three(findings, nothing)),
         (_("What to do first"), *_three(actions, done)),
     ]
@@ -43,29 +47,34 @@ def summary(found: Summary, instrument: Instrument) -> Html:
     )
 
 
-def standing_sentence(order: Order, instrument: Instrument) -> str:
-    """Say in one breath where the organisation stands in the sequence, with the ranges."""
+def standing_sentence(order: Order, instrument: Instrument) -> tuple[str, str]:
+    """Say in one breath where the organisation stands in the sequence; and, smaller, how sure that is."""
     _ = instrument.words
     if not order.is_assessed:
-        return _("Not every step was assessed or can be shown, so there is no position in the sequence.")
-    total = len(order.steps)
-    at = _(
-        "Position {position} of {total} (95% range {low}–{high})",
-        position=order.position, total=total, low=order.position_low, high=order.position_high,
-    )  # fmt: skip
+        return _("Not every step was assessed or can be shown, so there is no position in the sequence."), ""
     share = order.excess_share or 0.0
-    index = _(
-        "{share} of what was built stands on weaker foundations (95% range {low}–{high})",
-        share=_.percent(share),
-        low=_.percent(order.excess_share_low or 0.0),
-        high=_.percent(order.excess_share_high or 0.0),
-    )
-    if not order.start_here:
-        return _(
-            "{at}: every step has reached level {gate}; {index}.", at=at, gate=f"{order.gate:g}", index=index
-        )
-    start = _.listed([instrument.called(one) for one in order.start_here])
-    return _("{at}. Start with {start}; {index}.", at=at, start=start, index=index)
+    at = {"position": order.position, "total": len(order.steps), "share": _.percent(share)}
+    if order.start_here:
+        start = _.listed([instrument.called(one) for one in order.start_here])
+        said = _(
+            "Position {position} of {total}: start with {start}. {share} of what was built stands on weaker "
+            "foundations.",
+            start=start, **at,
+        )  # fmt: skip
+    else:
+        said = _(
+            "Position {position} of {total}: every step has reached level {gate}. {share} of what was built "
+            "stands on weaker foundations.",
+            gate=f"{order.gate:g}", **at,
+        )  # fmt: skip
+    ranges = _(
+        "95% ranges: position {low}–{high}, share {share_low}–{share_high}; mean level {raw}, of which "
+        "{effective} is supported.",
+        low=order.position_low, high=order.position_high,
+        share_low=_.percent(order.excess_share_low or 0.0), share_high=_.percent(order.excess_share_high or 0.0),
+        raw=_.number(order.raw or 0.0, 1), effective=_.number(order.effective or 0.0, 1),
+    )  # fmt: skip
+    return said, ranges
 
 
 def evidence(found: Finding, _: Words) -> str:

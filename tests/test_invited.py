@@ -126,7 +126,7 @@ def test_more_answers_than_invitations_are_shown_and_said(settings: Settings, tm
         shown = response(eng.response("hotel"), eng.instrument)
         assert shown is not None
         assert "More answered than were invited" in shown.markup
-        assert participation(eng.participation()).text
+        assert participation(eng.participation(), eng.instrument).text
 
 
 def test_the_command_says_what_it_read(cx: Cx, tmp_path: Path) -> None:

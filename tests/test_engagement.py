@@ -180,7 +180,12 @@ def test_the_extract_holds_the_contracts_columns_and_no_other(folder: Path) -> N
         "withheld.parquet": ["wave", "cut", *dims, "item"],
     }
     assert {path.name: pq.read_schema(path).names for path in folder.glob("*.parquet")} == expected
-    assert {path.name for path in folder.iterdir()} == {*expected, "extract.json", "framework.yaml"}
+    assert {path.name for path in folder.iterdir()} == {
+        *expected,
+        "extract.json",
+        "framework.yaml",
+        "registers.json",
+    }
 
 
 def personal(live: LiveEngagement) -> list[bytes]:

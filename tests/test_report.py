@@ -165,7 +165,7 @@ def test_a_run_holds_extract_notebooks_results_page_and_manifest(demo: Made) -> 
         "notebooks/0_overview.ipynb", "notebooks/1_leadership.ipynb",
         "extract/extract.json", "extract/framework.yaml", "extract/groups.parquet", "extract/counts.parquet",
         "extract/withheld.parquet", "extract/estimates.parquet", "extract/reliability.parquet",
-        "extract/drivers.parquet", "extract/invited.parquet",
+        "extract/drivers.parquet", "extract/invited.parquet", "extract/registers.json",
     }  # fmt: skip
 
 

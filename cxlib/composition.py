@@ -8,7 +8,7 @@ visible by itself, or the plan does not cut it by role, its people are pooled, a
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cxlib import stats
+from cxlib.errors import ContractError
 from cxlib.frames import ROLE, UNSCORED, WAVE, cut_dims, cut_name
 from cxlib.instrument import Instrument, Part
 from cxlib.reliability import against_guessing, from_draws, pooled_rwg
@@ -73,6 +74,28 @@ class Linear:
     items_total: int
 
 
+def counted(released: Released) -> dict[tuple[Key, str], Ints]:
+    """Return the counts by group and item; made once for each release, which never changes."""
+    kept: dict[tuple[Key, str], Ints] | None = vars(released).get("_counted")
+    if kept is None:
+        frame = released.counts
+        names = [*key_columns(released.dims), "item"]
+        n = frame["n"].to_numpy(np.int64)
+        rows = list(zip(*(frame[name].tolist() for name in names), strict=True))
+        # The answers of one item in one group stand together, in the order of its scale.
+        starts = [at for at, row in enumerate(rows) if at == 0 or row != rows[at - 1]]
+        kept = {
+            (tuple(rows[start][:-1]), rows[start][-1]): n[start:end]
+            for start, end in zip(starts, [*starts[1:], len(rows)], strict=True)
+        }
+        if len(kept) < len(starts):
+            raise ContractError(
+                "the counts of an item in a group stand apart", fix="Build them with cxlib's own functions."
+            )
+        vars(released)["_counted"] = kept
+    return kept
+
+
 class Composition:
     """Puts the figures of one wave together, group by group; built once a call, never kept."""
 
@@ -94,11 +117,7 @@ class Composition:
             for group in sorted(found, key=lambda one: (rank.get(one.value.get(ROLE, ""), 0), one.key))
         }
         keys = key_columns(released.dims)
-        counts = released.counts[released.counts[WAVE] == wave]
-        self.counts: dict[tuple[Key, str], Ints] = {
-            (tuple(str(one) for one in key[:-1]), str(key[-1])): block["n"].to_numpy(np.int64)
-            for key, block in counts.groupby([*keys, "item"], sort=False)
-        }
+        self.counts = {found: n for found, n in counted(released).items() if found[0][0] == wave}
         self.items: dict[Key, list[str]] = {}
         for key, item in self.counts:
             self.items.setdefault(key, []).append(item)
@@ -195,20 +214,23 @@ class Composition:
         found = {item for one in (group, *self.parts(group)[1]) for item in self.items.get(one.key, [])}
         return [item for item in self.instrument.scales if item in found]
 
-    def rows(self, group: Group) -> Iterator[tuple[Any, ...]]:
+    def rows(self, group: Group, only: Container[str] | None = None) -> Iterator[tuple[Any, ...]]:
+        """Yield the scores of a group: every item and part, or those of `only`."""
         # A thousand draws an item: kept for the parts that share it, not for the groups that do not.
         self.drawn.clear()
         self.spreads.clear()
         asked = self.asked(group)
         hidden = {item for key, item in self.withheld if key == group.key}
         for item in self.instrument.scales:
+            if only is not None and item not in only:
+                continue
             name = self.instrument.name(item)
             if item in hidden or (group.is_hidden and item in self.seen):
                 yield self._row("item", item, name, group, None)
             elif item in asked and (figures := self._item(group, item)) is not None:
                 yield self._row("item", item, name, group, figures)
         for part in self.instrument.parts:
-            if not self.seen.intersection(part.items):
+            if not self.seen.intersection(part.items) or (only is not None and part.id not in only):
                 continue
             if group.is_hidden:
                 yield self._row(part.kind, part.id, part.name, group, None, total=len(part.items))

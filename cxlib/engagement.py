@@ -119,34 +119,45 @@ class Engagement:
 
         See :func:`cxlib.scoring.scores`.
         """
-        found = self._scores(self.wave.id, by)
-        if step is None:
-            return found
-        return self._of_step(found, step)
+        return self._scores(self.wave.id, by, step)
 
-    def _of_step(self, found: pd.DataFrame, step: str) -> pd.DataFrame:
-        """Keep a step, its streams and its items."""
-        id_ = self.framework.step(step).id
-        inside = {id_, *(item.id for item in self.framework.step(step).items)}
-        inside |= {part.id for part in self.instrument.parts if part.id.startswith(f"{id_}.")}
-        return found[found["id"].isin(inside)].reset_index(drop=True)
-
-    def _scores(self, wave: str, by: By) -> pd.DataFrame:
+    def _scores(self, wave: str, by: By, step: str | None = None) -> pd.DataFrame:
         held = self.extract
+        cut, only = scoring.published(held.release, by), None if step is None else self._of_step(step)
+        whole = self._kept().get((wave, cut, None))
+        if whole is not None and only is not None:
+            return whole[whole["id"].isin(only)].reset_index(drop=True)
         found = self._once(
-            (wave, scoring.published(held.release, by)),
+            (wave, cut, only),
             lambda: scoring.scores(
-                held.release, held.estimates, self.instrument, self.weights, wave=wave, by=by
+                held.release,
+                held.estimates,
+                self.instrument,
+                self.weights,
+                wave=wave,
+                by=cut,
+                only=only,
             ),
         )
         return found.copy()
 
-    def _once(self, what: tuple[Any, ...], make: Callable[[], Any]) -> Any:
-        """Compute something once for each extract: a notebook asks for the same figures many times."""
+    def _of_step(self, step: str) -> frozenset[str]:
+        """Name a step, its streams and its items."""
+        found = self.framework.step(step)
+        streams = (part.id for part in self.instrument.parts if part.id.startswith(f"{found.id}."))
+        return frozenset({found.id, *(item.id for item in found.items), *streams})
+
+    def _kept(self) -> dict[Any, Any]:
+        """Return what was computed from the extract in hand; another extract begins anew."""
         held = self.extract
         if self.__dict__.get("_kept_of") is not held:
-            self.__dict__["_kept_of"], self.__dict__["_kept"] = held, {}
-        kept = self.__dict__["_kept"]
+            self.__dict__["_kept_of"], self.__dict__["_figures"] = held, {}
+        kept: dict[Any, Any] = self.__dict__["_figures"]
+        return kept
+
+    def _once(self, what: tuple[Any, ...], make: Callable[[], Any]) -> Any:
+        """Compute something once for each extract: a notebook asks for the same figures many times."""
+        kept = self._kept()
         if what not in kept:
             kept[what] = make()
         return kept[what]
@@ -160,14 +171,18 @@ class Engagement:
 
         ids = [one.id for one in self.facts.waves]
         until = ids[: ids.index(self.wave.id) + 1]
-        found = pd.concat([self._scores(one, by) for one in until], ignore_index=True)
-        return found if step is None else self._of_step(found, step)
+        return pd.concat([self._scores(one, by, step) for one in until], ignore_index=True)
 
     @property
     def wave_names(self) -> dict[str, str]:
         """Waves up to this one by id, oldest first, as a reader calls them."""
         names = {one.id: one.name for one in self.facts.waves}
         return {id_: names[id_] for id_ in list(names)[: list(names).index(self.wave.id) + 1]}
+
+    @property
+    def since(self) -> str:
+        """The wave before this one, as a reader calls it; empty where this is the first."""
+        return (["", *self.wave_names.values()])[-2]
 
     @property
     def scores_before(self) -> pd.DataFrame | None:

@@ -8,7 +8,7 @@ which group.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -51,6 +51,7 @@ def scores(
     *,
     wave: str,
     by: str | Sequence[str] = (),
+    only: Container[str] | None = None,
 ) -> pd.DataFrame:
     """Score every item, step, stream and construct in the groups of one cut of the release plan.
 
@@ -62,6 +63,8 @@ def scores(
         Role id → weight; roles of weight 0 are shown beside the whole, not in it.
     by
         The dimensions of the cut; empty for everyone.
+    only
+        Ids of the items and parts to score; by default all.
 
     Returns
     -------
@@ -76,7 +79,7 @@ def scores(
 
     cut = published(released, by)
     composition = Composition(released, estimates, instrument, weights, wave)
-    rows = [row for group in composition.groups(cut) for row in composition.rows(group)]
+    rows = [row for group in composition.groups(cut) for row in composition.rows(group, only)]
     names = SCORES.names(released.dims)
     out = pd.DataFrame(rows, columns=names)
     missing = dict.fromkeys([one.name for one in SCORES.columns if one.kind == "number"], "float64")

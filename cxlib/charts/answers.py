@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import altair as alt
 import pandas as pd
 
 from cxlib import stats
 from cxlib.charts.drawing import Figure, figure, range_of, role_names, rows_of
+from cxlib.charts.loading import alt
 from cxlib.errors import ContractError
 from cxlib.frames import DISTRIBUTION, ROLE, UNSCORED, check
 from cxlib.look import palette

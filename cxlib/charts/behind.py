@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import altair as alt
 import pandas as pd
 
 from cxlib.charts.drawing import Figure, figure, range_of, role_names, rows_of, table_of, tips, too_few
+from cxlib.charts.loading import alt
 from cxlib.frames import DRIVERS, METRICS, ROLE, check
 from cxlib.tables.html import Html
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-import altair as alt
 import pandas as pd
 
 from cxlib import stats
@@ -23,6 +22,7 @@ from cxlib.charts.drawing import (
     tips,
     whose,
 )
+from cxlib.charts.loading import alt
 from cxlib.frames import DISTRIBUTION, ROLE, SCORES, UNSCORED, check
 from cxlib.look import palette
 

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from textwrap import wrap
 from typing import TYPE_CHECKING, Any
 
-import altair as alt
 import pandas as pd
 
+from cxlib.charts.loading import alt
 from cxlib.errors import ContractError
 from cxlib.frames import SCORES, check
 from cxlib.look import palette, theme

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import altair as alt
 import pandas as pd
 
 from cxlib.charts.drawing import LEVELS, Figure, figure, level, numbered, rows_of, step_names, table_of
+from cxlib.charts.loading import alt
 from cxlib.look import palette
 
 if TYPE_CHECKING:

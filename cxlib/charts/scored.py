@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-import altair as alt
 import pandas as pd
 
 from cxlib.charts.drawing import (
@@ -25,6 +24,7 @@ from cxlib.charts.drawing import (
     too_few,
     whose,
 )
+from cxlib.charts.loading import alt
 from cxlib.errors import ContractError
 from cxlib.frames import ROLE, SCORES, WAVE, check
 from cxlib.tables.html import Html, missing

@@ -20,9 +20,10 @@ import pandas as pd
 from cxlib import frames
 from cxlib.extract import WaveFacts
 from cxlib.findings import Finding
-from cxlib.frames import Contract, cut_name
+from cxlib.frames import ROLE, Contract, cut_name
 from cxlib.ordering import Sequence, sensitivity, sequence
 from cxlib.planning import Recommendation
+from cxlib.scoring import unweighted
 from cxlib.settings import read_settings
 
 if TYPE_CHECKING:
@@ -55,6 +56,7 @@ VALUES: dict[str, Any] = {
     "findings": list[Finding],
     "recommendations": list[Recommendation],
     "targets": dict[str, float],
+    "unweighted": dict[str, float],
     "scales": list[str],
     "registers": dict[str, list[dict[str, Any]]],
     "register_figures": dict[str, Any],
@@ -91,6 +93,7 @@ def results(eng: Engagement) -> dict[str, Any]:
         "scores": {name: records(eng.scores(by=cut)) for name, cut in by.items()},
         "metrics": {name: records(eng.metrics(by=cut)) for name, cut in by.items()},
         "distribution": {name: records(eng.distribution(by=cut)) for name, cut in by.items()},
+        "unweighted": unweighted(scores, eng.scores(by=ROLE)) if (ROLE,) in eng.facts.cuts else {},
         "trend": records(eng.trend()),
         "sensitivity": records(sensitivity(scores, eng.framework)),
         "findings": [asdict(one) for one in compared],

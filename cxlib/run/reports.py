@@ -20,6 +20,7 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -102,9 +103,6 @@ def make_report(
         seconds = _execute_all(notebooks, making, eng, say, at_once or os.cpu_count() or 1)
         say("writing the report")
         started = time.perf_counter()
-        (making / RESULTS).write_text(to_json(results(eng)), encoding="utf-8")
-        seconds["results"] = round(time.perf_counter() - started, 2)
-        started = time.perf_counter()
         (making / REPORT).write_text(compose(making, run_id, eng), encoding="utf-8")
         seconds["page"] = round(time.perf_counter() - started, 2)
         _write_manifest(making, eng, run_id, moment, seconds)
@@ -183,17 +181,27 @@ def _chosen(eng: Engagement, folder: Path, names: Sequence[str] | None) -> list[
 def _execute_all(
     notebooks: Sequence[Path], making: Path, eng: Engagement, say: Callable[[str], None], at_once: int
 ) -> dict[str, float]:
-    """Execute the notebooks, several at a time, each in a kernel of its own; the first failure ends it."""
+    """Execute the notebooks, several at a time, each in a kernel of its own; the first failure ends it.
 
-    def timed(path: Path) -> float:
-        say(f"running {path.stem}")
+    This process waits for the kernels, and works out `results.json` meanwhile.
+    """
+
+    def timed(work: Callable[[], object], what: str) -> float:
+        say(what)
         started = time.perf_counter()
-        _execute(path, making, eng)
+        work()
         return round(time.perf_counter() - started, 2)
 
+    def write_results() -> None:
+        (making / RESULTS).write_text(to_json(results(eng)), encoding="utf-8")
+
     # Threads do: the work is done by the kernels, and no thread changes where this process stands.
-    with ThreadPoolExecutor(min(at_once, len(notebooks)) or 1) as pool:
-        running = {path.stem: pool.submit(timed, path) for path in notebooks}
+    with ThreadPoolExecutor(at_once + 1) as pool:
+        running = {"results": pool.submit(timed, write_results, "working out the results")}
+        running |= {
+            path.stem: pool.submit(timed, partial(_execute, path, making, eng), f"running {path.stem}")
+            for path in notebooks
+        }
         try:
             return {stem: one.result() for stem, one in running.items()}
         except BaseException:

@@ -86,7 +86,7 @@ def counted(released: Released) -> dict[tuple[Key, str], Ints]:
         starts = [at for at, row in enumerate(rows) if at == 0 or row != rows[at - 1]]
         kept = {
             (tuple(rows[start][:-1]), rows[start][-1]): n[start:end]
-            for start, end in zip(starts, [*starts[1:], len(rows)], strict=True)
+            for start, end in zip(starts, [*starts, len(rows)][1:], strict=True)
         }
         if len(kept) < len(starts):
             raise ContractError(

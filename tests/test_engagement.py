@@ -185,6 +185,7 @@ def test_the_extract_holds_the_contracts_columns_and_no_other(folder: Path) -> N
         "extract.json",
         "framework.yaml",
         "registers.json",
+        "commentary.json",
     }
 
 

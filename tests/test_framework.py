@@ -24,6 +24,7 @@ from cxlib.framework import (
     write_schema,
 )
 from cxlib.instrument import Instrument
+from cxlib.registers import REGISTERS
 
 ROOT = Path(__file__).resolve().parents[1]
 FOLDER = ROOT / "data" / "framework"
@@ -558,6 +559,8 @@ def names_of(framework: Framework) -> frozenset[str]:
     steps = {name for step in framework.steps for name in (step.id, step.slug)}
     own = steps | set(framework.items) | set(framework.questions) | {role.id for role in framework.roles}
     schema = json.dumps(json_schema())
+    # A register of touch points is one whatever a framework calls its steps.
+    own -= {one.name for one in REGISTERS.values()}
     return frozenset(name for name in own if f'"{name}"' not in schema)
 
 

@@ -18,6 +18,7 @@ import pytest
 from nbformat import v4
 
 from cxlib.errors import ReportError
+from cxlib.language import Words
 from cxlib.run import pages
 
 nb: Any = v4
@@ -243,11 +244,22 @@ def test_what_only_a_notebook_needs_of_a_chart_is_left_out() -> None:
     assert "TWICE" not in page
 
 
-def test_draft_and_published_are_told_apart_and_words_follow_the_language() -> None:
-    draft = pages.render([notebook()], replace(COVER, is_draft=True, language="de-CH"))
+def test_draft_and_published_are_told_apart_and_words_follow_the_language(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    given, german = notebook(), replace(COVER, is_draft=True, language="de-CH")
+    # Sentences that nobody translated: the whole page is English, and says why.
+    english = pages.render([given], replace(german, language="fr"))
+    assert '<html lang="en">' in english
+    assert "not yet translated" in english
+    said = {cell.source: f"# Auf Deutsch {at}" for at, cell in enumerate(given.cells)}
+    monkeypatch.setattr(pages, "words_of", lambda language: Words(language, said))
+    draft = pages.render([given], german)
     assert '<html lang="de-CH">' in draft
+    assert "Auf Deutsch 0" in draft
     assert "Entwurf" in draft
     assert "22. November 2026" in draft
+    monkeypatch.undo()
     published = pages.render([notebook()], COVER)
     assert "Draft" not in published
     assert "22 November 2026" in published

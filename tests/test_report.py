@@ -49,6 +49,9 @@ DRAWING = "<svg onload=alert(1)>"
 SECRET = "hunter2-CANARY-SECRET"
 
 
+CHAPTERS = sorted(path.stem for path in (ROOT / "notebooks").glob("[0-9]_*.ipynb"))
+
+
 @dataclass(frozen=True)
 class Made:
     """A published run, and the store it came from."""
@@ -162,10 +165,11 @@ def test_a_run_holds_extract_notebooks_results_page_and_manifest(demo: Made) -> 
     found = {path.relative_to(demo.folder).as_posix() for path in demo.folder.rglob("*") if path.is_file()}
     assert found == {
         "report.html", "results.json", "manifest.json",
-        "notebooks/0_overview.ipynb", "notebooks/1_leadership.ipynb",
+        *(f"notebooks/{name}.ipynb" for name in CHAPTERS),
         "extract/extract.json", "extract/framework.yaml", "extract/groups.parquet", "extract/counts.parquet",
         "extract/withheld.parquet", "extract/estimates.parquet", "extract/reliability.parquet",
         "extract/drivers.parquet", "extract/invited.parquet", "extract/registers.json",
+        "extract/commentary.json",
     }  # fmt: skip
 
 
@@ -182,7 +186,7 @@ def test_the_manifest_names_every_file_with_its_true_digest(demo: Made) -> None:
         for path in files
     }
     assert manifest["run"] == demo.folder.name
-    assert set(manifest["seconds"]) == {"0_overview", "1_leadership"}
+    assert set(manifest["seconds"]) == {*CHAPTERS, "results", "page"}
     assert all(seconds > 0 for seconds in manifest["seconds"].values())
     assert (manifest["engagement"], manifest["wave"]) == ("harbour", "2026-spring")
 
@@ -298,8 +302,9 @@ def test_a_real_customer_wave_opens_offline_with_every_chart_drawn(
 # ── A framework that the suite does not know ────────────────────────────────────────────────────
 
 
-def test_a_small_framework_gives_the_overview_alone(bakery: Made) -> None:
-    assert [path.name for path in (bakery.folder / "notebooks").iterdir()] == ["0_overview.ipynb"]
+def test_a_small_framework_gives_the_overview_and_the_business_case(bakery: Made) -> None:
+    there = {path.stem for path in (bakery.folder / "notebooks").iterdir()}
+    assert there == {"0_overview", "8_business_case"}
     found = json.loads((bakery.folder / "results.json").read_text())
     assert [one["step"] for one in found["sequence"]["steps"]] == ["grain", "oven", "counter", "street"]
     page = bakery.report.read_text(encoding="utf-8")

@@ -41,8 +41,8 @@ KERNEL = "python3"
 CELL_SECONDS = 300
 MAKING = ".making-"
 REPORT, RESULTS, MANIFEST = "report.html", "results.json", "manifest.json"
-# Chapters that belong to no step: the first opens the report, the last closes it.
-OVERVIEW, BUSINESS = "overview", "business_case"
+# The chapter that belongs to no step, and closes the report.
+BUSINESS = "business_case"
 
 
 @dataclass(frozen=True)
@@ -169,7 +169,7 @@ def _chosen(eng: Engagement, folder: Path, names: Sequence[str] | None) -> list[
         slugs.add(BUSINESS)
     there = {path.stem: path for path in sorted(folder.glob("[0-9]_*.ipynb"))}
     if names is None:
-        return [path for stem, path in there.items() if stem[2:] in {OVERVIEW, *slugs}]
+        return [path for stem, path in there.items() if stem[0] == "0" or stem[2:] in slugs]
     for name in names:
         if name not in there:
             raise ReportError(

@@ -188,7 +188,12 @@ def role_levels(
         ),
     )
     offset = alt.XOffset("level:O", sort=every)
-    y = alt.Y("share:Q", title=None, axis=alt.Axis(format=".0%"), scale=alt.Scale(domainMin=0))
+    y = alt.Y(
+        "share:Q",
+        title=None,
+        axis=alt.Axis(format=".0%"),
+        scale=alt.Scale(domain=[0, 1.12 * plot["share"].max()], nice=False),
+    )
     base = alt.Chart(plot)
     drawn = alt.layer(
         base.mark_bar().encode(

@@ -22,6 +22,7 @@ from itertools import permutations
 from pathlib import Path
 from typing import Any
 
+import jsonschema
 import nbformat
 import numpy as np
 import pandas as pd
@@ -29,12 +30,14 @@ import pyarrow.parquet as pq
 import pytest
 from nbformat import v4
 
+from cxlib import tables
 from cxlib.engagement import Engagement
 from cxlib.errors import ReportError
 from cxlib.extract import read_extract
 from cxlib.live import LiveEngagement, create_engagement, open_engagement
+from cxlib.run.portfolio import read_portfolio
 from cxlib.run.reports import Run, make_report
-from cxlib.run.results import results, to_json
+from cxlib.run.results import results, schema_text, to_json
 from cxlib.settings import Settings, read_settings
 from cxlib.store import Store
 from tests.samples import BAKERY, DIARY, created, mapping, survey
@@ -538,3 +541,20 @@ def test_a_notebook_without_the_parameters_is_refused(crumbs: LiveEngagement, tm
     with pytest.raises(ReportError, match="has no parameter engagement, extract"):
         make_report(crumbs, settings)
     assert nothing_published(tmp_path)
+
+
+def test_results_keep_the_schema_that_is_published_with_them(demo: Made) -> None:
+    text = (ROOT / "reports" / "template" / "results.schema.json").read_text(encoding="utf-8")
+    assert text == schema_text()
+    found = json.loads((demo.folder / "results.json").read_text())
+    jsonschema.Draft202012Validator(json.loads(text)).validate(found)
+
+
+def test_the_portfolio_shows_where_each_client_stands_as_its_report_does(demo: Made) -> None:
+    found = read_portfolio(settings=demo.settings)
+    row = found[found["engagement"] == "harbour"].iloc[0]
+    order = json.loads((demo.folder / "results.json").read_text())["sequence"]
+    assert (row["run"], row["position"]) == (demo.folder.name, order["position"])
+    assert row["excess_share"] == order["excess_share"]
+    assert row["start_here"] == "Committed leadership"
+    assert "Committed leadership" in str(tables.starts(found))

@@ -19,6 +19,10 @@ from hypothesis import settings as laws
 
 from cxlib import cli
 
+# A fixture is found where its name stands.
+from tests.made import demo as demo
+from tests.made import demos as demos
+
 # A law's deadline would measure the machine, not the law.
 laws.register_profile("cx", deadline=None)
 laws.load_profile("cx")

@@ -219,7 +219,7 @@ def test_a_chart_says_its_finding_in_text_and_carries_its_figures(report: str) -
 
 
 def test_tables_stand_in_a_frame_that_can_be_scrolled_and_named(report: str) -> None:
-    assert 'role="region" aria-label="Scores by unit: Contact centre"><table class="cx-table">' in report
+    assert 'role="group" aria-label="Scores by unit: Contact centre"><table class="cx-table">' in report
     assert '<th class="num">Level</th>' in report
     assert not [attrs for _, attrs in Seen(report).tags if "style" in attrs]
 

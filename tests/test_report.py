@@ -12,12 +12,10 @@ import hashlib
 import json
 import os
 import socket
-import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import permutations
 from pathlib import Path
 from typing import Any
@@ -28,6 +26,7 @@ import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 from nbformat import v4
 
 from cxlib import tables
@@ -38,14 +37,14 @@ from cxlib.live import LiveEngagement, create_engagement, open_engagement
 from cxlib.run.portfolio import read_portfolio
 from cxlib.run.reports import Run, make_report
 from cxlib.run.results import results, schema_text, to_json
-from cxlib.settings import Settings, read_settings
+from cxlib.settings import read_settings
 from cxlib.store import Store
+from tests.made import Made, cx
 from tests.samples import BAKERY, DIARY, created, mapping, survey
 
 nb: Any = v4
 ROOT = Path(__file__).resolve().parents[1]
 REFERENCE = Path(os.environ.get("CX_REFERENCE") or ROOT.parent / "shared" / "reference")
-VEGALITE = "application/vnd.vegalite.v5+json"
 WIDGET = "application/vnd.jupyter.widget-view+json"
 IMAGE = "</script><img src=x onerror=alert(1)>"
 DRAWING = "<svg onload=alert(1)>"
@@ -53,71 +52,6 @@ SECRET = "hunter2-CANARY-SECRET"
 
 
 CHAPTERS = sorted(path.stem for path in (ROOT / "notebooks").glob("[0-9]_*.ipynb"))
-
-
-@dataclass(frozen=True)
-class Made:
-    """A published run, and the store it came from."""
-
-    folder: Path
-    home: Path
-    said: str = ""
-
-    @property
-    def report(self) -> Path:
-        return self.folder / "report.html"
-
-    @property
-    def settings(self) -> Settings:
-        return read_settings({"CX_HOME": str(self.home)})
-
-    def notebooks(self) -> Iterator[Any]:
-        for path in sorted((self.folder / "notebooks").iterdir()):
-            yield nbformat.read(path, as_version=4)
-
-    def outputs(self) -> Iterator[Any]:
-        for notebook in self.notebooks():
-            for cell in notebook.cells:
-                yield from cell.get("outputs", [])
-
-    def charts(self) -> list[Any]:
-        return [
-            dict(output.data)[VEGALITE] for output in self.outputs() if VEGALITE in output.get("data", {})
-        ]
-
-
-def cx(home: Path, *args: object) -> str:
-    """Run the command line as a person would, in another process."""
-    inherited = {name: value for name, value in os.environ.items() if name != "CX_DATABASE_URL"}
-    done = subprocess.run(
-        [sys.executable, "-m", "cxlib", *map(str, args)],
-        env={**inherited, "CX_HOME": str(home)},
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=600,
-    )
-    assert done.returncode == 0, done.stderr
-    return done.stdout
-
-
-def only_run(home: Path) -> Path:
-    (found,) = (path.parent for path in home.glob("reports/out/*/*/*/manifest.json"))
-    return found
-
-
-@pytest.fixture(scope="session")
-def demos(tmp_path_factory: pytest.TempPathFactory) -> list[Made]:
-    """The example twice, at the same time, in two homes that know nothing of each other."""
-    homes = [tmp_path_factory.mktemp(name) for name in ("demo", "again")]
-    with ThreadPoolExecutor(2) as pool:
-        said = list(pool.map(lambda home: cx(home, "demo"), homes))
-    return [Made(only_run(home), home, text) for home, text in zip(homes, said, strict=True)]
-
-
-@pytest.fixture(scope="session")
-def demo(demos: list[Made]) -> Made:
-    return demos[0]
 
 
 @pytest.fixture(scope="session")
@@ -278,6 +212,18 @@ def test_the_report_opens_offline_with_every_chart_drawn(
     assert (seen.errors, seen.requests, seen.alerts, seen.violations) == ([], [], [], [])
     assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
     assert "Harbour Hotels" in page.title()
+
+
+@pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (390, "dark")])
+def test_axe_finds_nothing_serious_in_the_report(
+    demo: Made, visit: Callable[..., Any], width: int, scheme: str
+) -> None:
+    # The page's own policy keeps out what is not the page's, axe too.
+    seen = visit(demo.report, width=width, color_scheme=scheme, bypass_csp=True)
+    seen.page.wait_for_selector("html[data-charts=drawn]", timeout=60_000)
+    found = Axe().run(seen.page).response
+    assert len(found["passes"]) > 30
+    assert [(one["impact"], one["id"], one["nodes"][0]["html"][:200]) for one in found["violations"]] == []
 
 
 @pytest.mark.parametrize("width", [1280, 390])

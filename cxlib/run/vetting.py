@@ -28,7 +28,7 @@ _SAFE_LINK: Final = re.compile(r"(https?:|mailto:|#)", re.IGNORECASE)
 
 
 def scroller(label: str) -> str:
-    return str(Markup('<div class="cx-scroll" tabindex="0" role="region" aria-label="{}">').format(label))
+    return str(Markup('<div class="cx-scroll" tabindex="0" role="group" aria-label="{}">').format(label))
 
 
 def vetted(source: str, label: str, where: str) -> Markup:

@@ -328,7 +328,7 @@ def table_of(
     kind = "cx-table cx-wide" if wide else "cx-table"
     shown = Markup("<caption>{}</caption>").format(caption) if captioned else Markup("")
     table = Markup(
-        '<div class="cx-scroll" tabindex="0" role="region" aria-label="{}"><table class="{}">{}'
+        '<div class="cx-scroll" tabindex="0" role="group" aria-label="{}"><table class="{}">{}'
         "<thead><tr>{}</tr></thead><tbody>{}</tbody></table></div>"
     ).format(caption, kind, shown, head, body)
     under = Markup('<p class="cx-note">{}</p>').format(note) if note else Markup("")
@@ -342,7 +342,8 @@ def _plain(text: str) -> str:
 
 
 def _cell(text: str, column: Column, *, first: bool) -> Markup:
-    if first:
+    # A heading that says nothing would be announced as one all the same.
+    if first and text:
         return Markup('<th scope="row">{}</th>').format(text)
     kinds = [
         kind for kind, holds in (("num", column.is_number), ("hidden", isinstance(text, Hidden))) if holds

@@ -10,11 +10,17 @@ import os
 from pathlib import Path
 from typing import Any
 
+import nbformat
 from IPython.core.displayhook import CapturingDisplayHook
 from IPython.core.interactiveshell import InteractiveShell
 from nbformat import NotebookNode, v4
 from papermill.iorw import load_notebook_node
 from papermill.parameterize import parameterize_notebook
+
+from cxlib.engagement import Engagement
+from cxlib.extract import read_extract, write_extract
+from cxlib.run.reports import chosen, compose
+from cxlib.settings import Settings
 
 nb: Any = v4
 
@@ -44,3 +50,16 @@ def _outputs(shell: InteractiveShell, source: str) -> list[Any]:
         nb.new_output("execute_result", data=one["data"], metadata=one["metadata"], execution_count=1)
         for one in shown
     ]
+
+
+def report_of(eng: Engagement, settings: Settings, folder: Path) -> Path:
+    """Make a whole report without a kernel: the extract, every notebook of the wave, the page. Returns the page."""
+    write_extract(eng.extract, folder / "extract")
+    left = Engagement(read_extract(folder / "extract"), eng.wave.id)
+    (folder / "notebooks").mkdir()
+    given = {"engagement": left.facts.engagement, "wave": left.wave.id, "extract": "extract"}
+    for path in chosen(left, settings.notebooks):
+        nbformat.write(executed(path, folder, **given), folder / "notebooks" / path.name)
+    page = folder / "report.html"
+    page.write_text(compose(folder, "20261128T000000Z-00000000", left), encoding="utf-8")
+    return page

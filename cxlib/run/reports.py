@@ -89,7 +89,7 @@ def make_report(
             f"{eng.name}, wave {eng.wave.id}: 0 responses",
             fix=f"Import a survey file first: cx import {eng.facts.engagement} FILE --mapping MAPPING",
         )
-    notebooks = _chosen(eng, settings.notebooks, names)
+    notebooks = chosen(eng, settings.notebooks, names)
     moment = now or dt.datetime.now(dt.UTC)
     place = settings.runs / eng.facts.engagement / eng.wave.id
     place.mkdir(parents=True, exist_ok=True)
@@ -162,7 +162,7 @@ def _asked(eng: Engagement) -> tuple[tuple[str, str, str], ...]:
     )
 
 
-def _chosen(eng: Engagement, folder: Path, names: Sequence[str] | None) -> list[Path]:
+def chosen(eng: Engagement, folder: Path, names: Sequence[str] | None = None) -> list[Path]:
     """Return the notebooks to run, in order: `N_slug` belongs to the step of that slug, if it was asked."""
     slugs = {step.slug for step in eng.framework.steps if eng.is_assessed(step.id)}
     if slugs:

@@ -609,4 +609,8 @@ def test_a_german_report_has_no_sentence_left_in_english(demo: Made, tmp_path: P
     assert "Die Sätze dieses Berichts sind englisch" not in page
     assert said_in_english(page, eng) == []
     assert "Hier beginnen: Engagierte Leitung" in page
+    pointed = [one for found in re.findall(r'"tooltip":(\[.*?\])', page) for one in json.loads(found)]
+    titles = {one.get("title", one["field"]) for one in pointed}
+    assert {"Mittelwert", "Untergrenze", "Obergrenze", "Rolle", "n"} <= titles
+    assert titles.isdisjoint({"name", "who", "under", "wave", "mean", "low", "high", "value", "say", "do"})
     assert re.search(r"\d\.\d\N{NO-BREAK SPACE}%", page) is None

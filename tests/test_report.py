@@ -11,11 +11,14 @@ import csv
 import hashlib
 import json
 import os
+import re
+import shutil
 import socket
 import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from html import unescape
 from itertools import permutations
 from pathlib import Path
 from typing import Any
@@ -35,12 +38,14 @@ from cxlib.errors import ReportError
 from cxlib.extract import read_extract
 from cxlib.live import LiveEngagement, create_engagement, open_engagement
 from cxlib.run.portfolio import read_portfolio
-from cxlib.run.reports import Run, make_report
+from cxlib.run.reports import Run, compose, make_report
 from cxlib.run.results import results, schema_text, to_json
 from cxlib.settings import read_settings
 from cxlib.store import Store
+from tests.inprocess import executed
 from tests.made import Made, cx
 from tests.samples import BAKERY, DIARY, created, mapping, survey
+from tests.test_language import messages
 
 nb: Any = v4
 ROOT = Path(__file__).resolve().parents[1]
@@ -93,6 +98,41 @@ def mobi(tmp_path_factory: pytest.TempPathFactory) -> Made:
     cx(home, "import", "mobi", file, "--mapping", ROOT / "data" / "mappings" / "mobi.yaml")
     said = json.loads(cx(home, "report", "mobi", "--json"))
     return Made(Path(said["folder"]), home)
+
+
+def composed(demo: Made, language: str, folder: Path) -> str:
+    """Return the example's page in a language: its extract, read by readers of that language."""
+    shutil.copytree(demo.folder / "extract", folder / "extract")
+    head = folder / "extract" / "extract.json"
+    facts = json.loads(head.read_text(encoding="utf-8"))
+    head.write_text(json.dumps({**facts, "language": language}), encoding="utf-8")
+    eng = Engagement(read_extract(folder / "extract"))
+    given = {"engagement": "harbour", "wave": eng.wave.id, "extract": "extract"}
+    (folder / "notebooks").mkdir()
+    for name in CHAPTERS:
+        made = executed(ROOT / "notebooks" / f"{name}.ipynb", folder, **given)
+        nbformat.write(made, folder / "notebooks" / f"{name}.ipynb")
+    return compose(folder, demo.folder.name, eng)
+
+
+def worded(content: Any) -> Iterator[str]:
+    """Yield every English text of a framework's content that has a German one beside it."""
+    if isinstance(content, dict) and {"en", "de"} <= set(content):
+        yield content["en"]
+    elif isinstance(content, dict | list | tuple):
+        for one in content.values() if isinstance(content, dict) else content:
+            yield from worded(one)
+
+
+def said_in_english(page: str, eng: Engagement) -> list[str]:
+    """List what stands on a page as the suite or its framework says it in English.
+
+    Only pieces of more than four words count, cut where a figure is filled in or Markdown begins.
+    """
+    texts = (*messages(), *worded(eng.framework.content.model_dump()))
+    pieces = {part.strip(" .,:;#") for text in texts for part in re.split(r"\{\w+\}|[`\n]", text)}
+    shown = re.sub(r"\s+", " ", unescape(page))
+    return sorted(one for one in pieces if len(one.split()) > 4 and one in shown)
 
 
 # ── What a run holds ────────────────────────────────────────────────────────────────────────────
@@ -504,3 +544,19 @@ def test_the_portfolio_shows_where_each_client_stands_as_its_report_does(demo: M
     assert row["excess_share"] == order["excess_share"]
     assert row["start_here"] == "Committed leadership"
     assert "Committed leadership" in str(tables.starts(found))
+
+
+def test_a_german_report_has_no_sentence_left_in_english(demo: Made, tmp_path: Path) -> None:
+    eng = Engagement(read_extract(demo.folder / "extract"))
+    # The same search finds them by the hundred where they are.
+    assert len(said_in_english(demo.report.read_text(encoding="utf-8"), eng)) > 500
+    page = composed(demo, "de", tmp_path)
+    assert '<html lang="de">' in page
+    assert "Die Sätze dieses Berichts sind englisch" not in page
+    assert said_in_english(page, eng) == []
+    assert "Hier beginnen: Engagierte Leitung" in page
+    pointed = [one for found in re.findall(r'"tooltip":(\[.*?\])', page) for one in json.loads(found)]
+    titles = {one.get("title", one["field"]) for one in pointed}
+    assert {"Mittelwert", "Untergrenze", "Obergrenze", "Rolle", "n"} <= titles
+    assert titles.isdisjoint({"name", "who", "under", "wave", "mean", "low", "high", "value", "say", "do"})
+    assert re.search(r"\d\.\d\N{NO-BREAK SPACE}%", page) is None

@@ -46,7 +46,7 @@ def promoters(metrics: pd.DataFrame, instrument: Instrument, *, source: str = ""
             y=y, x=alt.X("low:Q", scale=scale, title=_("Net Promoter Score")), x2="high:Q"
         ),
         base.mark_point(style="cx-this", size=110, opacity=1).encode(
-            y=y, x=alt.X("value:Q", scale=scale), tooltip=tips("who", "value", "low", "high", "n")
+            y=y, x=alt.X("value:Q", scale=scale), tooltip=tips(_, "who", "value", "low", "high", "n")
         ),
         base.mark_text(style="cx-label", dy=-13).encode(y=y, x=alt.X("value:Q", scale=scale), text="said:N"),
     )
@@ -118,7 +118,7 @@ def drivers(frame: pd.DataFrame, instrument: Instrument, *, source: str = "") ->
         base.mark_rule(style="cx-interval").encode(
             y=y, x=alt.X("low:Q", title=_("Share of R²")), x2="high:Q"
         ),
-        base.mark_point(style="cx-this", size=70, opacity=1).encode(y=y, x=x, tooltip=tips("name", "n")),
+        base.mark_point(style="cx-this", size=70, opacity=1).encode(y=y, x=x, tooltip=tips(_, "name", "n")),
     )
     best = data.iloc[0]
     return figure(

@@ -77,10 +77,10 @@ def said_and_done(scores: pd.DataFrame, instrument: Instrument, *, source: str =
         base.mark_rule(style="cx-interval", yOffset=-5).encode(y=y, x=level("say_low", _), x2="say_high:Q"),
         base.mark_rule(style="cx-interval", yOffset=5).encode(y=y, x=level("do_low", _), x2="do_high:Q"),
         base.mark_point(style="cx-target", shape="square", size=90, opacity=1, yOffset=-5).encode(
-            y=y, x=level("say", _), tooltip=tips("name", "say", "n")
+            y=y, x=level("say", _), tooltip=tips(_, "name", "say", "n")
         ),
         base.mark_point(style="cx-this", size=100, opacity=1, yOffset=5).encode(
-            y=y, x=level("do", _), tooltip=tips("name", "do", "n")
+            y=y, x=level("do", _), tooltip=tips(_, "name", "do", "n")
         ),
     )
     wide["gap"] = wide["say"] - wide["do"]
@@ -162,7 +162,7 @@ def delivery(distribution: pd.DataFrame, instrument: Instrument, *, source: str 
     drawn = alt.layer(
         base.mark_rule(style="cx-interval").encode(y=y, x=alt.X("low:Q", scale=scale), x2="high:Q"),
         base.mark_point(filled=True, size=130, opacity=1).encode(
-            y=y, x=x, color=colour, shape=shape, tooltip=tips("who", "n")
+            y=y, x=x, color=colour, shape=shape, tooltip=tips(_, "who", "n")
         ),
         base.mark_text(style="cx-label", dy=-14).encode(y=y, x=x, text=alt.Text("share:Q", format=".0%")),
     )
@@ -245,7 +245,7 @@ def foundations(compared: Sequence[Finding], instrument: Instrument, *, source: 
             y=y,
             x=x,
             opacity=alt.condition("datum.confirmed", alt.value(0.9), alt.value(0.07)),
-            tooltip=tips("name", "under", "value", "low", "high", "n"),
+            tooltip=tips(_, "name", "under", "value", "low", "high", "n"),
         ),
         base.mark_text(fontSize=12).encode(
             y=y,

@@ -77,9 +77,20 @@ def level(field: str, _: Words) -> alt.X:
     return alt.X(f"{field}:Q", scale=LEVELS, title=_("Level"), axis=alt.Axis(values=[1, 2, 3, 4, 5]))
 
 
-def tips(*fields: str) -> list[alt.Tooltip]:
-    number = {"mean", "low", "high", "value"}
-    return [alt.Tooltip(f"{one}:Q", format=".1f") if one in number else alt.Tooltip(one) for one in fields]
+def tips(_: Words, *fields: str) -> list[alt.Tooltip]:
+    """Return what a mark says when it is pointed at: the fields by their names in the reader's language."""
+    called = {
+        "name": _("What"), "who": _("Who"), "under": _("Stands on"), "wave": _("Wave"), "n": _("n"),
+        "mean": _("Mean"), "low": _("Low"), "high": _("High"), "value": _("Value"), "say": _("Said"),
+        "do": _("Done"),
+    }  # fmt: skip
+    words = {"name", "who", "under", "wave", "n"}
+    return [
+        alt.Tooltip(one, title=called[one])
+        if one in words
+        else alt.Tooltip(f"{one}:Q", format=".1f", title=called[one])
+        for one in fields
+    ]
 
 
 def range_of(n: pd.Series, _: Words) -> str:

@@ -9,6 +9,7 @@ import pandas as pd
 from cxlib.charts.drawing import LEVELS, Figure, figure, level, numbered, rows_of, step_names, table_of
 from cxlib.charts.loading import alt
 from cxlib.look import palette
+from cxlib.tables.html import brief
 
 if TYPE_CHECKING:
     from cxlib.instrument import Instrument
@@ -72,7 +73,7 @@ def sequence(order: Order, instrument: Instrument, *, source: str = "") -> Figur
         subtitle=_(
             "Level of each step 1–5, in sequence; thick: supported, thin: ahead of what it stands on; "
             "dashed: gate {gate}",
-            gate=f"{order.gate:g}",
+            gate=brief(_, order.gate),
         ),
         summary=_summary(order, data, total, _),
         source=source,
@@ -95,7 +96,7 @@ def _title(order: Order, names: dict[str, str], _: Words) -> str:
     total, share = len(order.steps), order.excess_share or 0.0
     start = _.listed([names[one] for one in order.start_here])
     if order.position == total:
-        return _("All {total} steps stand at level {gate} or above", total=total, gate=f"{order.gate:g}")
+        return _("All {total} steps stand at level {gate} or above", total=total, gate=brief(_, order.gate))
     if share >= 0.005:
         return _(
             "Start with {start}; {share} of what was built runs ahead of its foundations",

@@ -91,7 +91,7 @@ def scorecard(
         )
     layers += [
         base.mark_point(style="cx-this", size=110, opacity=1).encode(
-            y=y, x=level("mean", _), tooltip=tips("name", "mean", "low", "high", "n")
+            y=y, x=level("mean", _), tooltip=tips(_, "name", "mean", "low", "high", "n")
         ),
         base.mark_text(style="cx-label", align="left", dx=9, dy=-9).encode(
             y=y, x=level("mean", _), text=alt.Text("mean:Q", format=".1f")
@@ -145,7 +145,7 @@ def lens(
     drawn = alt.layer(
         base.mark_rule(style="cx-interval").encode(y=y, x=level("low", _), x2="high:Q"),
         base.mark_point(style="cx-this", size=100, opacity=1).encode(
-            y=y, x=level("mean", _), tooltip=tips("name", "mean", "low", "high", "n")
+            y=y, x=level("mean", _), tooltip=tips(_, "name", "mean", "low", "high", "n")
         ),
         base.mark_text(style="cx-label", align="left", dx=9, dy=-9).encode(
             y=y, x=level("mean", _), text=alt.Text("mean:Q", format=".1f")
@@ -200,7 +200,7 @@ def roles(
             x=level("mean", _),
             color=colour,
             shape=shape,
-            tooltip=tips("name", "who", "mean", "low", "high", "n"),
+            tooltip=tips(_, "name", "who", "mean", "low", "high", "n"),
         ),
     )
     widest = (spans["max"] - spans["min"]).idxmax()
@@ -299,7 +299,7 @@ def waves(
         base.mark_line(style="cx-last", strokeWidth=1.5).encode(x=x, y=y, detail="name:N"),
         base.transform_filter("datum.is_most").mark_line(style="cx-this", strokeWidth=3).encode(x=x, y=y),
         base.mark_point(filled=True, size=60, opacity=1, style="cx-this").encode(
-            x=x, y=y, opacity=strong, tooltip=tips("name", "wave", "mean", "low", "high", "n")
+            x=x, y=y, opacity=strong, tooltip=tips(_, "name", "wave", "mean", "low", "high", "n")
         ),
         alt.Chart(ends[["label", "short", "at", "label_at"]])
         .transform_calculate(said="width < 460 ? datum.short : datum.label")

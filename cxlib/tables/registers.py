@@ -18,7 +18,7 @@ from cxlib import journey
 from cxlib.economics import IN_A_YEAR, TODAY
 from cxlib.formats import day as in_full
 from cxlib.registers import Registers, about
-from cxlib.registers.figures import effort_of, values_of
+from cxlib.registers.figures import ACQUISITION, DISCOUNT, MARGIN, RETENTION, effort_of, values_of
 from cxlib.tables.html import Html, brief, figures, listing, missing, note, role_names, said, sentences
 from cxlib.tables.html import together as pieces
 from cxlib.tables.ordered import step_names
@@ -304,8 +304,18 @@ def assumptions(registers: Registers, instrument: Instrument) -> Html:
     held = registers.assumptions
     if not held:
         return _missing("assumptions", registers, instrument)
+    known = {
+        MARGIN: _("annual margin"), RETENTION: _("annual retention"), DISCOUNT: _("annual discount"),
+        ACQUISITION: _("acquisition cost"),
+    }  # fmt: skip
     rows = [
-        (id_.replace("_", " "), _exact(_, one.value), one.unit, one.source, _day(_, one.dated))
+        (
+            known.get(id_, id_.replace("_", " ")),
+            _exact(_, one.value),
+            one.unit,
+            one.source,
+            _day(_, one.dated),
+        )
         for id_, one in held.items()
     ]
     headings = (_("Assumption"), _("Value"), _("Unit"), _("Source"), _("Day"))
@@ -351,7 +361,7 @@ def quoted(instrument: Instrument) -> Html:
 
 
 def _values(_: Words, by_timing: Mapping[str, float], registers: Registers, has_acquisition: bool) -> Html:
-    money = _currency(registers.assumptions["annual_margin"].unit)
+    money = _currency(registers.assumptions[MARGIN].unit)
     off = _(", less acquisition cost") if has_acquisition else ""
     timings = (
         (_("First margin in a year"), f"m · r / (1 + d − r){off}", IN_A_YEAR),

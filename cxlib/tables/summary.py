@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from markupsafe import Markup
 
-from cxlib.tables.html import Html
+from cxlib.tables.html import Html, brief
 
 if TYPE_CHECKING:
     from cxlib.findings import Finding
@@ -65,7 +65,7 @@ def standing_sentence(order: Order, instrument: Instrument) -> tuple[str, str]:
         said = _(
             "Position {position} of {total}: every step has reached level {gate}. {share} of what was built "
             "stands on weaker foundations.",
-            gate=f"{order.gate:g}", **at,
+            gate=brief(_, order.gate), **at,
         )  # fmt: skip
     ranges = _(
         "95% ranges: position {low}–{high}, share {share_low}–{share_high}; mean level {raw}, of which "
@@ -97,7 +97,7 @@ def _action(one: Recommendation, instrument: Instrument) -> str:
         "{item}: level {level} (95% interval {low} to {high}), target {target}. {who}; {days} days. {reason}",
         item=instrument.name(one.item),
         level=_.number(one.level, 1), low=_.number(one.low, 1), high=_.number(one.high, 1),
-        target=_.number(one.target, 1), who=one.who, days=f"{one.move_days:g}", reason=one.reason,
+        target=_.number(one.target, 1), who=one.who, days=brief(_, one.move_days), reason=one.reason,
     )  # fmt: skip
 
 

@@ -53,7 +53,7 @@ def _outputs(shell: InteractiveShell, source: str) -> list[Any]:
 
 
 def report_of(eng: Engagement, settings: Settings, folder: Path) -> Path:
-    """Make a whole report without a kernel: the extract, every notebook of the wave, the page. Returns the page."""
+    """Make a whole report without a kernel, extract to page, in a new folder; return the page."""
     write_extract(eng.extract, folder / "extract")
     left = Engagement(read_extract(folder / "extract"), eng.wave.id)
     (folder / "notebooks").mkdir()

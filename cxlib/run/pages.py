@@ -293,10 +293,10 @@ def _remark(remark: Remark, page: _Page, heading: str) -> Markup:
     signed = ", ".join(
         one for one in (remark.author, day(remark.date, page.say.spoken) if remark.date else "") if one
     )
-    return Markup('<aside class="cx-remark" dir="auto"><h4>{}</h4>{}{}</aside>').format(
+    return Markup('<aside class="cx-remark"><h4>{}</h4>{}{}</aside>').format(
         heading,
         _prose(remark.text, page),
-        Markup("<p><small>{}</small></p>").format(signed) if signed else "",
+        Markup('<p dir="auto"><small>{}</small></p>').format(signed) if signed else "",
     )
 
 
@@ -502,6 +502,9 @@ def _prose(source: str, page: _Page, number: str | None = None, opened: int = 0)
             token.tag = tokens[place + 2].tag = f"h{min(depth + (1 if number is not None else 3), 6)}"
             if number is not None and depth <= 2:
                 _enter(token, inline, depth, page, number, opened)
+        elif number is None and token.type in ("paragraph_open", "list_item_open"):
+            # What a person wrote may run from the right, paragraph by paragraph.
+            token.attrSet("dir", "auto")
         elif token.type in ("th_open", "td_open") and token.attrs.pop("style", "") == "text-align:right":
             token.attrSet("class", "num")
         for child in token.children or ():

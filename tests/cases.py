@@ -1,0 +1,76 @@
+"""Engagements of unusual sizes and names, drawn from the example's plan through the real doors."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from cxlib.framework import load_framework
+from cxlib.live import LiveEngagement, create_engagement
+from cxlib.mapping import read_mapping
+from cxlib.run.example import write_example
+from cxlib.run.truths import Truths, WavePlan, read_truths
+from cxlib.settings import Settings, read_settings
+from cxlib.store import Store
+
+ROOT = Path(__file__).resolve().parents[1]
+HARBOUR = ROOT / "data" / "examples" / "harbour"
+
+
+@dataclass(frozen=True)
+class Case:
+    """What is unusual.
+
+    Attributes
+    ----------
+    answered : role → how many answer, in every wave.
+    waves : how many of the example's three, the last ones.
+    name : the client's.
+    language : of the report.
+    """
+
+    answered: Mapping[str, int]
+    waves: int = 1
+    name: str = "Harbour"
+    language: str = "en"
+    declared: Mapping[str, Any] = field(default_factory=dict)
+
+
+def plan_of(case: Case) -> Truths:
+    """Return the example's plan with the sizes of a case; nothing is planted in so few or so many."""
+    truths = read_truths(HARBOUR / "truths.yaml").null()
+    kept = truths.waves[-case.waves :]
+    waves = [WavePlan(id=one.id, date=one.date, answered=dict(case.answered)) for one in kept]
+    return truths.model_copy(update={"waves": waves})
+
+
+def engagement(case: Case, home: Path) -> tuple[LiveEngagement, Settings]:
+    """Create the engagement of a case and import its waves, each file through its mapping."""
+    settings = read_settings({"CX_HOME": str(home)})
+    truths = plan_of(case)
+    declared = yaml.safe_load((HARBOUR / "engagement.yaml").read_text(encoding="utf-8"))
+    declared |= {
+        "name": case.name,
+        "languages": [case.language],
+        "roles": {role: {} for role in case.answered},
+        "waves": [one for one in declared["waves"] if one["id"] in {plan.id for plan in truths.waves}],
+        **case.declared,
+    }
+    home.mkdir(parents=True, exist_ok=True)
+    (home / "engagement.yaml").write_text(json.dumps(declared), encoding="utf-8")
+    store = Store.open(settings)
+    create_engagement(store, home / "engagement.yaml", frameworks=settings.frameworks)
+    eng = LiveEngagement(store, "harbour")
+    mappings = {name: read_mapping(HARBOUR / f"{name}.yaml") for name in truths.exports}
+    framework = load_framework(ROOT / "data" / "framework" / "cx7-1.0.0.yaml")
+    for wave, exports in write_example(truths, framework, mappings, home / "drawn").items():
+        for form, path in exports.items():
+            # A questionnaire that nobody filled in is not exported.
+            if len(path.read_text(encoding="utf-8").splitlines()) > 1:
+                eng.import_file(path, HARBOUR / f"{form}.yaml", wave=wave)
+    return eng, settings

@@ -32,7 +32,8 @@ SLACKS = (0.0, 0.5, 1.0)
 class StepOrder:
     """One step in the sequence: its level, what of it is supported, and what is excess.
 
-    `low`…`high` is the 95 % interval of the level; levels are 1–5.
+    `low`…`high` is the 95 % interval of the level; levels are 1–5; `n` is how many respondents stand behind
+    it, where that is known.
     """
 
     step: str
@@ -42,6 +43,7 @@ class StepOrder:
     passes: bool
     effective: float
     excess: float
+    n: int | None = None
 
 
 @dataclass(frozen=True)
@@ -116,6 +118,7 @@ def sequence(
     """
     ancestors = framework if isinstance(framework, Mapping) else framework.prerequisites
     levels, lows, highs = _levels(scores, framework)
+    asked = _respondents(scores)
     if unknown := set(levels) - set(ancestors):
         raise ContractError(f"scores for unknown steps: {', '.join(sorted(unknown))}")
     order = list(ancestors)
@@ -124,7 +127,14 @@ def sequence(
         return Sequence(
             tuple(
                 StepOrder(
-                    step, levels[step], lows[step], highs[step], levels[step] >= gate, math.nan, math.nan
+                    step,
+                    levels[step],
+                    lows[step],
+                    highs[step],
+                    levels[step] >= gate,
+                    math.nan,
+                    math.nan,
+                    asked.get(step),
                 )
                 for step in order
                 if step not in missing
@@ -164,6 +174,7 @@ def sequence(
                 bool(passes[i]),
                 float(read.effective[0, i]),
                 float(read.excess[0, i]),
+                asked.get(step),
             )
             for i, step in enumerate(order)
         ),
@@ -247,6 +258,16 @@ def _draws(m: np.ndarray, low: np.ndarray, high: np.ndarray) -> np.ndarray:
     rng = np.random.Generator(np.random.PCG64(len(m)))
     out: np.ndarray = np.clip(m + rng.standard_normal((DRAWS, len(m))) * spread, 1, 5)
     return out
+
+
+def _respondents(scores: pd.DataFrame | Mapping[str, float]) -> dict[str, int]:
+    """Return how many stand behind each step's score, where it is one of a frame and visible."""
+    if isinstance(scores, Mapping):
+        return {}
+    steps = scores[(scores["kind"] == "step") & scores["n"].notna()]
+    if "cut" in steps and (steps["cut"] == "").any():
+        steps = steps[steps["cut"] == ""]
+    return dict(zip(steps["id"], steps["n"].astype(int), strict=True))
 
 
 def _levels(

@@ -10,6 +10,7 @@ from cxlib.charts.drawing import LEVELS, Figure, figure, level, numbered, rows_o
 from cxlib.charts.loading import alt
 from cxlib.look import palette
 from cxlib.tables.html import brief
+from cxlib.tables.ordered import asked_of
 
 if TYPE_CHECKING:
     from cxlib.instrument import Instrument
@@ -114,13 +115,14 @@ def _title(order: Order, names: dict[str, str], _: Words) -> str:
 def _summary(order: Order, data: pd.DataFrame, total: int, _: Words) -> str:
     said = _(
         "Position {position} of {total} (95% range {low}–{high}); mean level {raw}, of which {effective} is "
-        "supported.",
+        "supported; n = {n} a step.",
         position=order.position,
         total=total,
         low=order.position_low,
         high=order.position_high,
         raw=_.number(order.raw or 0, 1),
         effective=_.number(order.effective or 0, 1),
+        n=asked_of(order, _),
     )
     if order.excess_share is not None:
         said += " " + _(

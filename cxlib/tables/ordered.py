@@ -13,6 +13,7 @@ from cxlib.tables.html import Column, Html, brief, figures, missing, shares, tab
 
 if TYPE_CHECKING:
     from cxlib.instrument import Instrument
+    from cxlib.language import Words
     from cxlib.ordering import Sequence as Order
 
 
@@ -36,27 +37,42 @@ def standing(order: Order, instrument: Instrument) -> Html:
         if order.start_here
         else _("all at level {gate} or above", gate=gate)
     )
-    return figures([
-        (
-            _("Position"),
-            _("{position} of {steps}", position=order.position, steps=len(order.steps)),
-            _("95% range {low}–{high}", low=order.position_low, high=order.position_high),
-        ),
-        (_("Start here"), step_names(order.start_here, instrument) or _("every step stands"), below),
-        (
-            _("Out of sequence"),
-            _.percent(order.excess_share or 0.0),
-            _(
-                "{interval} of what was built",
-                interval=shares(_, order.excess_share_low or 0.0, order.excess_share_high or 0.0),
+    return figures(
+        [
+            (
+                _("Position"),
+                _("{position} of {steps}", position=order.position, steps=len(order.steps)),
+                _("95% range {low}–{high}", low=order.position_low, high=order.position_high),
             ),
-        ),
-        (
-            _("Mean level"),
-            _.number(order.raw or 0.0, 1),
-            _("of which {level} is supported", level=_.number(order.effective or 0.0, 1)),
-        ),
-    ])  # fmt: skip
+            (_("Start here"), step_names(order.start_here, instrument) or _("every step stands"), below),
+            (
+                _("Out of sequence"),
+                _.percent(order.excess_share or 0.0),
+                _(
+                    "{interval} of what was built",
+                    interval=shares(_, order.excess_share_low or 0.0, order.excess_share_high or 0.0),
+                ),
+            ),
+            (
+                _("Mean level"),
+                _.number(order.raw or 0.0, 1),
+                _(
+                    "of which {level} is supported; n = {n} a step",
+                    level=_.number(order.effective or 0.0, 1),
+                    n=asked_of(order, _),
+                ),
+            ),
+        ]
+    )
+
+
+def asked_of(order: Order, _: Words) -> str:
+    """Say how many respondents stand behind the steps' levels, from the fewest to the most."""
+    asked = [one.n for one in order.steps if one.n is not None]
+    if not asked:
+        return "–"
+    low, high = min(asked), max(asked)
+    return _.number(low) if low == high else f"{_.number(low)}–{_.number(high)}"
 
 
 def step_names(steps: Iterable[str], instrument: Instrument) -> str:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from markupsafe import Markup
 
 from cxlib.tables.html import Html, brief
+from cxlib.tables.ordered import asked_of
 
 if TYPE_CHECKING:
     from cxlib.findings import Finding
@@ -69,11 +70,12 @@ def standing_sentence(order: Order, instrument: Instrument) -> tuple[str, str]:
         )  # fmt: skip
     ranges = _(
         "95% ranges: position {low}–{high}, share {share_low}–{share_high}; mean level {raw}, of which "
-        "{effective} is supported.",
+        "{effective} is supported; n = {n} a step.",
         low=order.position_low, high=order.position_high,
         share_low=_.percent(order.excess_share_low or 0.0),
         share_high=_.percent(order.excess_share_high or 0.0),
         raw=_.number(order.raw or 0.0, 1), effective=_.number(order.effective or 0.0, 1),
+        n=asked_of(order, _),
     )  # fmt: skip
     return said, ranges
 

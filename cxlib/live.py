@@ -374,6 +374,12 @@ class LiveEngagement(Engagement):
             self.commentary.version,
         )
 
+    @property
+    def fingerprint(self) -> str:
+        """A hash of all that the extract is made of; the same as long as nothing of it changed."""
+        held = (self._state(), self.spec.model_dump_json(), self._language or "", self.framework.digest)
+        return hashlib.sha256(repr(held).encode()).hexdigest()
+
     def _make_extract(self) -> Extract:
         tally = self.tally()
         release = anonymity.release(tally, self.spec.cuts, self.spec.anonymity.scores)

@@ -27,10 +27,11 @@ from typing import TYPE_CHECKING, Any
 import nbformat
 
 from cxlib.engagement import Engagement, library_version
-from cxlib.errors import ReportError, nearest
+from cxlib.errors import KernelError, ReportError, nearest
 from cxlib.extract import read_extract, write_extract
 from cxlib.run.pages import Cover, Remark, render
 from cxlib.run.results import results, to_json
+from cxlib.segments import extract_of
 from cxlib.settings import Settings
 from cxlib.tables.html import hidden
 
@@ -41,6 +42,7 @@ KERNEL = "python3"
 CELL_SECONDS = 300
 MAKING = ".making-"
 REPORT, RESULTS, MANIFEST = "report.html", "results.json", "manifest.json"
+FORMATS = ("html", "json")
 # The chapter that belongs to no step, and closes the report.
 BUSINESS = "business_case"
 
@@ -66,6 +68,10 @@ def make_report(
     say: Callable[[str], None] = lambda line: None,
     now: dt.datetime | None = None,
     at_once: int | None = None,
+    segment: tuple[str, str] | None = None,
+    formats: Sequence[str] = FORMATS,
+    job: str = "",
+    keep: Path | None = None,
 ) -> Run:
     """Run the notebooks of one wave headless and publish what comes out, as a draft.
 
@@ -78,6 +84,14 @@ def make_report(
         Takes a line of progress.
     at_once
         Notebooks that run at the same time; by default as many as there are processors.
+    segment
+        Dimension and unit of a report on one unit, made of what is published of it; by default the whole.
+    formats
+        What is made beside executed notebooks and manifest: html, json.
+    job
+        Key of the job that this is, kept in the manifest.
+    keep
+        Where a report that failed leaves what there was of it; by default nowhere.
 
     Raises
     ------
@@ -93,23 +107,31 @@ def make_report(
     moment = now or dt.datetime.now(dt.UTC)
     place = settings.runs / eng.facts.engagement / eng.wave.id
     place.mkdir(parents=True, exist_ok=True)
-    making = place / f"{MAKING}{os.getpid()}-{time.monotonic_ns()}"
+    making = place / f"{MAKING}{job or os.getpid()}-{time.monotonic_ns()}"
     try:
-        write_extract(eng.extract, making / "extract")
+        extract = extract_of(eng.extract, *segment) if segment else eng.extract
+        write_extract(extract, making / "extract")
         # From here on everything is made from what leaves the building, as its readers will have it.
         eng = Engagement(read_extract(making / "extract"), eng.wave.id)
-        run_id = f"{moment:%Y%m%dT%H%M%SZ}-{_digest_of(making / 'extract')[:8]}"
+        run_id = f"{moment:%Y%m%dT%H%M%SZ}-{(job or _digest_of(making / 'extract'))[:8]}"
         (making / "notebooks").mkdir()
-        seconds = _execute_all(notebooks, making, eng, say, at_once or os.cpu_count() or 1)
-        say("writing the report")
-        started = time.perf_counter()
-        (making / REPORT).write_text(compose(making, run_id, eng), encoding="utf-8")
-        seconds["page"] = round(time.perf_counter() - started, 2)
-        _write_manifest(making, eng, run_id, moment, seconds)
+        at_once = at_once or os.cpu_count() or 1
+        seconds = _execute_all(notebooks, making, eng, say, at_once, with_results="json" in formats)
+        if "html" in formats:
+            say("writing the report")
+            started = time.perf_counter()
+            (making / REPORT).write_text(compose(making, run_id, eng), encoding="utf-8")
+            seconds["page"] = round(time.perf_counter() - started, 2)
+        _write_manifest(making, eng, run_id, moment, seconds, job, segment)
         final = place / run_id
         if final.exists():
             raise ReportError(f"{final} is there already", fix="Wait a second and run it again.")
         making.rename(final)
+    except BaseException:
+        if keep is not None and making.exists():
+            keep.parent.mkdir(parents=True, exist_ok=True)
+            making.rename(keep)
+        raise
     finally:
         shutil.rmtree(making, ignore_errors=True)
     return Run(run_id, final, seconds)
@@ -179,7 +201,13 @@ def chosen(eng: Engagement, folder: Path, names: Sequence[str] | None = None) ->
 
 
 def _execute_all(
-    notebooks: Sequence[Path], making: Path, eng: Engagement, say: Callable[[str], None], at_once: int
+    notebooks: Sequence[Path],
+    making: Path,
+    eng: Engagement,
+    say: Callable[[str], None],
+    at_once: int,
+    *,
+    with_results: bool,
 ) -> dict[str, float]:
     """Execute the notebooks, several at a time, each in a kernel of its own; the first failure ends it.
 
@@ -197,7 +225,9 @@ def _execute_all(
 
     # Threads do: the work is done by the kernels, and no thread changes where this process stands.
     with ThreadPoolExecutor(at_once + 1) as pool:
-        running = {"results": pool.submit(timed, write_results, "working out the results")}
+        running = (
+            {"results": pool.submit(timed, write_results, "working out the results")} if with_results else {}
+        )
         running |= {
             path.stem: pool.submit(timed, partial(_execute, path, making, eng), f"running {path.stem}")
             for path in notebooks
@@ -244,16 +274,18 @@ def _execute(path: Path, making: Path, eng: Engagement) -> NotebookNode:
         raise _failed(eng, path, f"cell {error.cell_index}", f"{error.ename}: {error.evalue}") from None
     except Exception as error:
         # A kernel that died or a cell that ran too long: the saved notebook can look whole, only this tells.
-        raise _failed(eng, path, "the kernel", f"{type(error).__name__}: {error}") from error
+        raise _failed(eng, path, "the kernel", f"{type(error).__name__}: {error}", KernelError) from error
     executed = nbformat.read(out, as_version=4)
     _forget_this_machine(executed, path.name)
     nbformat.write(executed, out)
     return executed
 
 
-def _failed(eng: Engagement, path: Path, where: str, cause: str) -> ReportError:
+def _failed(
+    eng: Engagement, path: Path, where: str, cause: str, kind: type[ReportError] = ReportError
+) -> ReportError:
     first = next((line for line in cause.splitlines() if line.strip()), cause)
-    return ReportError(
+    return kind(
         f"{eng.name}, wave {eng.wave.id}: {path.name}, {where}: {first[:300]}",
         fix="Nothing was published. Open the notebook in JupyterLab with the same parameters to see it.",
     )
@@ -278,12 +310,20 @@ def _day(eng: Engagement) -> dt.date | None:
 
 
 def _write_manifest(
-    making: Path, eng: Engagement, run_id: str, moment: dt.datetime, seconds: dict[str, float]
+    making: Path,
+    eng: Engagement,
+    run_id: str,
+    moment: dt.datetime,
+    seconds: dict[str, float],
+    job: str,
+    segment: tuple[str, str] | None,
 ) -> None:
     manifest: dict[str, Any] = {
         "run": run_id,
         "engagement": eng.facts.engagement,
         "wave": eng.wave.id,
+        "segment": list(segment or ()),
+        "job": job,
         "made_at": moment.isoformat(timespec="seconds"),
         "library": library_version(),
         "framework": eng.facts.framework,

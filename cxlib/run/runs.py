@@ -5,6 +5,8 @@ from __future__ import annotations
 import datetime as dt
 import json
 import os
+import shutil
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +16,9 @@ from cxlib.errors import NotFoundError, ReportError, nearest
 from cxlib.extract import read_extract
 from cxlib.run.reports import MANIFEST, REPORT, RESULTS, compose, digests, manifest_text, sha256_of
 from cxlib.settings import Settings
+
+# What stands beside the engagements' folders.
+BESIDE = frozenset({"bench", "batches", "failed"})
 
 
 @dataclass(frozen=True)
@@ -29,6 +34,7 @@ class Published:
     approved_at: str = ""
     commentary: int = 0
     bytes: int = 0
+    segment: tuple[str, ...] = ()
     trouble: str = ""
 
     @property
@@ -46,7 +52,7 @@ def find_runs(settings: Settings, engagement: str | None = None) -> list[Publish
 
 
 def find_run(settings: Settings, name: str) -> Published:
-    """Return a run by its id, or the latest run of an engagement by its name.
+    """Return a run by its id, or the latest run of an engagement by its name: of the whole, not of a unit.
 
     Raises
     ------
@@ -54,7 +60,7 @@ def find_run(settings: Settings, name: str) -> Published:
         If there is none, naming the nearest.
     """
     every = find_runs(settings)
-    found = [one for one in every if name in (one.id, one.engagement)]
+    found = [one for one in every if name == one.id or (name == one.engagement and not one.segment)]
     if not found:
         known = [*dict.fromkeys(one.engagement for one in every), *(one.id for one in every)]
         raise NotFoundError(
@@ -103,6 +109,58 @@ def approve(settings: Settings, name: str, *, by: str, now: dt.datetime | None =
     return _published(folder)
 
 
+def compare_runs(settings: Settings, before: str, after: str) -> list[str]:
+    """Say in lines what differs between the results of two runs; none where they are the same.
+
+    Raises
+    ------
+    NotFoundError
+        If there is no such run, or it has no results.
+    """
+    held = []
+    for name in (before, after):
+        path = find_run(settings, name).folder / RESULTS
+        if not path.is_file():
+            raise NotFoundError(f"run {name!r} has no {RESULTS}", fix="Make it with --to json.")
+        held.append(json.loads(path.read_text(encoding="utf-8")))
+    return list(_differences("", *held))
+
+
+def _differences(where: str, before: Any, after: Any) -> Iterator[str]:
+    if isinstance(before, dict) and isinstance(after, dict):
+        for key in sorted({*before, *after}):
+            yield from _differences(f"{where}.{key}".strip("."), before.get(key), after.get(key))
+    elif isinstance(before, list) and isinstance(after, list):
+        if len(before) != len(after):
+            yield f"{where}: {len(before)} rows, then {len(after)}"
+        for place, pair in enumerate(zip(before, after, strict=False)):
+            yield from _differences(f"{where}[{place}]", *pair)
+    elif before != after:
+        yield f"{where}: {before}, then {after}"
+
+
+def prune_runs(
+    settings: Settings, engagement: str | None, *, keep: int, dry_run: bool = False
+) -> list[Published]:
+    """Remove the older drafts of each wave and unit, all but the newest `keep`; approved runs stay.
+
+    Returns
+    -------
+    The runs that are removed, or would be.
+    """
+    by_place: dict[tuple[str, str, tuple[str, ...]], list[Published]] = {}
+    for one in find_runs(settings, engagement):
+        if one.is_draft and not one.trouble:
+            by_place.setdefault((one.engagement, one.wave, one.segment), []).append(one)
+    gone = [one for runs in by_place.values() for one in runs[keep:]]
+    for one in () if dry_run else gone:
+        # Renamed first: what a reader or a batch finds is whole, or not there.
+        hidden = one.folder.with_name(f".gone-{one.folder.name}")
+        one.folder.rename(hidden)
+        shutil.rmtree(hidden)
+    return gone
+
+
 def _replace(path: Path, text: str) -> None:
     """Write a file beside its place and rename it: whoever opens it sees the old one or the new one."""
     part = path.with_name(f".{path.name}-{os.getpid()}")
@@ -124,6 +182,7 @@ def _published(folder: Path) -> Published:
             approved_by=approved.get("by", ""),
             approved_at=approved.get("at", ""),
             commentary=int(manifest.get("commentary", 0)),
+            segment=tuple(manifest.get("segment", ())),
             bytes=sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()),
         )
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:

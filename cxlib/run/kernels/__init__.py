@@ -10,22 +10,7 @@ from typing import Any
 from jupyter_client.manager import AsyncKernelManager
 from jupyter_core.paths import jupyter_runtime_dir
 
-# What a kernel needs to start and to find its libraries. Database addresses, tokens and whatever else
-# stands in the environment of the one who makes reports does not reach a notebook.
-ALLOWED = frozenset(
-    {
-        *("PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR", "VIRTUAL_ENV", "PYTHONPATH", "PYTHONHASHSEED"),
-        *("LD_LIBRARY_PATH", "JUPYTER_PATH", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR"),
-        *("SYSTEMROOT", "TEMP", "TMP", "USERPROFILE", "APPDATA"),
-    }
-)
-
-
-def scrubbed_environment() -> dict[str, str]:
-    """Return the allowed part of the environment, and one thread a library: reports run side by side."""
-    kept = {name: value for name, value in os.environ.items() if name in ALLOWED}
-    return {**kept, "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
-
+from cxlib.run.kernels.surroundings import scrubbed_environment
 
 class ReportKernelManager(AsyncKernelManager):
     """Starts a kernel with the scrubbed environment, whatever started this process.

@@ -161,9 +161,10 @@ class _ClientWatch(threading.Thread):
 
 def _run(order: Order) -> None:
     import ipykernel_launcher
-    from ipykernel.kernelapp import IPKernelApp
+    from ipykernel import kernelapp
 
-    class KernelApp(IPKernelApp):
+    # By the same name: it heads the lines of the log.
+    class IPKernelApp(kernelapp.IPKernelApp):
         """ipykernel's own application, which watches its client instead of the process that forked it."""
 
         def init_poller(self) -> None:
@@ -179,4 +180,4 @@ def _run(order: Order) -> None:
 
     sys.argv = [str(ipykernel_launcher.__file__), *order.argv]
     # Anything but 0: nobody sits at a terminal and has to be told how to leave.
-    KernelApp.launch_instance(parent_handle=int(order.env.get("JPY_PARENT_PID") or 1))
+    IPKernelApp.launch_instance(parent_handle=int(order.env.get("JPY_PARENT_PID") or 1))

@@ -31,11 +31,12 @@ STALL_SECONDS = 2.0
 
 # What a kernel, or the notebooks of this suite, would import; late ones as well.
 STACK = (
-    *("ipykernel.kernelapp", "ipykernel.ipkernel", "ipykernel.zmqshell", "ipykernel.iostream", "ipykernel.datapub"),
-    *("ipykernel.debugger", "debugpy", "ipykernel_launcher", "ipywidgets", "matplotlib_inline.backend_inline"),
-    *("IPython.core.completerlib", "IPython.core.logger", "IPython.core.oinspect", "IPython.core.pylabtools"),
+    *("ipykernel.kernelapp", "ipykernel.ipkernel", "ipykernel.zmqshell", "ipykernel.iostream"),
+    *("ipykernel.debugger", "debugpy", "ipykernel_launcher", "ipywidgets"),
+    *("IPython.core.completerlib", "IPython.core.logger", "IPython.core.oinspect", "IPython.core.debugger"),
+    *("IPython.extensions.storemagic", "pdb", "faulthandler", "sqlite3", "tornado.platform.asyncio"),
     *("pandas", "pandas.core.methods.to_dict", "pandas.io.formats.string", "pandas.core.reshape.reshape"),
-    *("pyarrow", "pyarrow.parquet", "pyarrow.dataset", "pyarrow.pandas_compat", "narwhals._pandas_like.namespace"),
+    *("pyarrow.parquet", "pyarrow.dataset", "pyarrow.pandas_compat", "narwhals._pandas_like.namespace"),
     *("babel.dates", "babel.lists", "babel.numbers", "scipy.stats"),
     *("cxlib.charts", "cxlib.tables", "cxlib.forms", "cxlib.live", "cxlib.ordering", "cxlib.run.portfolio"),
 )

@@ -7,6 +7,7 @@ import asyncio
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -20,6 +21,7 @@ from cxlib.run.kernels.child import limit_memory
 from cxlib.run.kernels.forking import READY_SECONDS, ForkedKernel, NoForkError, fork_kernel
 from cxlib.run.kernels.surroundings import scrubbed_environment
 
+DYING_SECONDS = 0.2
 LAUNCHER = ["-m", "ipykernel_launcher"]
 # What a forked kernel can be given. Anything else that `Popen` knows gets an ordinary one.
 _KNOWN = {"cwd", "env", "stdin", "stdout", "stderr", "independent", "extra_arguments", "kernel_id"}
@@ -58,6 +60,13 @@ class WarmProvisioner(LocalProvisioner):
         self.pid = self.pgid = self.process.pid
         self.cwd = kwargs.get("cwd") or Path.cwd()
         return self.connection_info
+
+    async def kill(self, restart: bool = False) -> None:
+        """Kill the kernel, and give it the moment that this takes: whoever asked looks next in 0.1 s."""
+        await super().kill(restart)
+        until = time.monotonic() + DYING_SECONDS
+        while await self.poll() is None and time.monotonic() < until:
+            await asyncio.sleep(0.002)
 
     @property
     def memory(self) -> int | None:

@@ -24,11 +24,13 @@ ALLOWED = frozenset(
         *("SYSTEMROOT", "TEMP", "TMP", "USERPROFILE", "APPDATA"),
     }
 )
-# One thread a library, because reports run side by side; and none that Arrow's allocator would start.
-SINGLE = {
+# One thread a library, because reports run side by side; and of Arrow's allocators none that starts a thread
+# or takes a gigabyte before it is needed, which would count against the limit of memory.
+MODEST = {
     "OPENBLAS_NUM_THREADS": "1",
     "OMP_NUM_THREADS": "1",
     "JE_ARROW_MALLOC_CONF": "background_thread:false",
+    "MIMALLOC_ARENA_EAGER_COMMIT": "0",
 }
 # What acts while Python starts and imports, so that it cannot be made good in a kernel that is forked later.
 _EARLY = ("HOME", "LANG", "LC_ALL", "LC_CTYPE", "LD_LIBRARY_PATH", "PYTHONPATH", "PYTHONHASHSEED", "TZ")
@@ -37,10 +39,10 @@ _EARLY = ("HOME", "LANG", "LC_ALL", "LC_CTYPE", "LD_LIBRARY_PATH", "PYTHONPATH",
 def scrubbed_environment(
     environ: Mapping[str, str] | None = None, allowed: Collection[str] = ()
 ) -> dict[str, str]:
-    """Return the allowed part of an environment (by default this process's), and one thread a library."""
+    """Return the allowed part of an environment (by default this process's), and what keeps libraries modest."""
     environ = os.environ if environ is None else environ
     kept = {name: value for name, value in environ.items() if name in ALLOWED or name in allowed}
-    return {**kept, **SINGLE}
+    return {**kept, **MODEST}
 
 
 def fingerprint() -> str:

@@ -151,7 +151,10 @@ class TestConformance(conformance.KernelTests):
     invalid_code_samples = ["class = 1"]
     code_page_something = "len?"
     code_generate_error = "1 / 0"
-    code_execute_result = [{"code": "6 * 7", "result": "42"}, {"code": "sorted('cab')", "result": "['a', 'b', 'c']"}]
+    code_execute_result = [
+        {"code": "6 * 7", "result": "42"},
+        {"code": "sorted('cab')", "result": "['a', 'b', 'c']"},
+    ]
     code_display_data = [
         {"code": "from IPython.display import HTML, display\ndisplay(HTML('<i>a</i>'))", "mime": "text/html"}
     ]
@@ -164,7 +167,11 @@ class TestConformance(conformance.KernelTests):
 
 
 def test_the_conformance_suite_is_asked_of_a_forked_kernel_and_all_of_it() -> None:
-    samples = {name for name in vars(conformance.KernelTests) if name.startswith(("code_", "complet", "incomplet", "invalid"))}
+    samples = {
+        name
+        for name in vars(conformance.KernelTests)
+        if name.startswith(("code_", "complet", "incomplet", "invalid"))
+    }
     assert samples <= set(vars(TestConformance))
     with Kernel(TestConformance.kernel_name) as kernel:
         assert isinstance(kernel.process, forking.ForkedKernel)
@@ -214,7 +221,9 @@ def asked_for_input(kernel: Kernel) -> object:
 
 
 def without_standard_input(kernel: Kernel) -> object:
-    return kernel.run("import os; print(os.read(0, 1), os.getsid(0) == os.getpid(), os.getpgrp() == os.getpid())")
+    return kernel.run(
+        "import os; print(os.read(0, 1), os.getsid(0) == os.getpid(), os.getpgrp() == os.getpid())"
+    )
 
 
 def ended(code: str) -> Callable[[Kernel], object]:
@@ -448,7 +457,9 @@ def test_a_parent_ends_when_its_folder_is_gone() -> None:
 
 
 def test_a_package_that_changes_gets_another_parent_and_running_kernels_go_on(tmp_path: Path) -> None:
-    with own_runtime(PYTHONPATH=os.pathsep.join([str(tmp_path), *filter(None, [os.environ.get("PYTHONPATH")])])) as folder:
+    with own_runtime(
+        PYTHONPATH=os.pathsep.join([str(tmp_path), *filter(None, [os.environ.get("PYTHONPATH")])])
+    ) as folder:
         with Kernel() as kernel:
             (pid,) = parents(folder)
             (tmp_path / "another.py").write_text("value = 42", encoding="utf-8")
@@ -468,7 +479,9 @@ def test_another_user_gets_no_kernel_even_where_the_folder_is_open() -> None:
         (path,) = (folder / "cx").glob("*.sock")
         for one, mode in ((folder, 0o755), (folder / "cx", 0o755), (path, 0o777)):
             one.chmod(mode)
-        code = "import socket, sys; s = socket.socket(socket.AF_UNIX); s.connect(sys.argv[1]); print(s.recv(9))"
+        code = (
+            "import socket, sys; s = socket.socket(socket.AF_UNIX); s.connect(sys.argv[1]); print(s.recv(9))"
+        )
         done = subprocess.run(
             ["/usr/bin/env", "python3", "-c", code, str(path)],
             user=65534, group=65534, capture_output=True, text=True, check=False, timeout=30, cwd="/",
@@ -478,7 +491,9 @@ def test_another_user_gets_no_kernel_even_where_the_folder_is_open() -> None:
         assert done.stdout.strip() == "b''", done.stderr
 
 
-@pytest.mark.parametrize("sent", [b"", b"\0\0\0\2[]", b"\0\0\0\2{}", b"\xff\xff\xff\xff", b"GET / HTTP/1.1\r\n\r\n"])
+@pytest.mark.parametrize(
+    "sent", [b"", b"\0\0\0\2[]", b"\0\0\0\2{}", b"\xff\xff\xff\xff", b"GET / HTTP/1.1\r\n\r\n"]
+)
 def test_nonsense_on_the_socket_harms_nobody(sent: bytes) -> None:
     connection = forking._connected()
     connection.sendall(sent)
@@ -547,7 +562,9 @@ def no_answer(patch: pytest.MonkeyPatch) -> str:
 
 @pytest.mark.parametrize("trouble", [no_fork, switched_off, another_package, no_folder, too_long, no_answer])
 def test_an_ordinary_kernel_stands_in_and_one_line_says_so(
-    trouble: Callable[[pytest.MonkeyPatch], str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    trouble: Callable[[pytest.MonkeyPatch], str],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     why = trouble(monkeypatch)
     monkeypatch.setattr(provisioner, "_said", set())
@@ -575,7 +592,11 @@ def test_reports_run_where_the_kernelspec_is_not_installed(
 def left(folder: Path) -> tuple[list[str], list[str], int, int]:
     """What this process and a runtime folder hold: files, descriptors, threads, processes of ours."""
     files = sorted(str(path.relative_to(folder)) for path in folder.rglob("*"))
-    fds = sorted(os.readlink(f"/proc/self/fd/{fd}").split("[")[0] for fd in os.listdir("/proc/self/fd") if Path(f"/proc/self/fd/{fd}").is_symlink())
+    fds = sorted(
+        os.readlink(f"/proc/self/fd/{fd}").split("[")[0]
+        for fd in os.listdir("/proc/self/fd")
+        if Path(f"/proc/self/fd/{fd}").is_symlink()
+    )
     (pid,) = parents(folder)
     below = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
     return files, fds, len(os.listdir(f"/proc/{pid}/fd")), len(below)

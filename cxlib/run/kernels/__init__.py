@@ -105,6 +105,8 @@ def report_kernel() -> str:
     try:
         KernelSpecManager().get_kernel_spec(KERNEL)
     except NoSuchKernel:
-        say_once(f"ordinary kernels, not forked ones: the kernelspec {KERNEL} is not installed; run make report")
+        say_once(
+            f"ordinary kernels, not forked ones: the kernelspec {KERNEL} is not installed; run make report"
+        )
         return STOCK
     return KERNEL

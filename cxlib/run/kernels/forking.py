@@ -146,7 +146,13 @@ def can_fork() -> bool:
 
 
 def fork_kernel(
-    argv: Sequence[str], *, cwd: str, env: dict[str, str], memory: int | None, is_tied: bool, stdio: Sequence[int]
+    argv: Sequence[str],
+    *,
+    cwd: str,
+    env: dict[str, str],
+    memory: int | None,
+    is_tied: bool,
+    stdio: Sequence[int],
 ) -> ForkedKernel:
     """Have a kernel forked, starting the parent where there is none.
 
@@ -256,7 +262,9 @@ def _alone(path: Path) -> Iterator[None]:
                 break
             except BlockingIOError:
                 if time.monotonic() > until:
-                    raise NoForkError(f"another process holds {path.name} for {START_SECONDS:.0f} s") from None
+                    raise NoForkError(
+                        f"another process holds {path.name} for {START_SECONDS:.0f} s"
+                    ) from None
                 time.sleep(0.02)
             except OSError as error:
                 raise NoForkError(f"{path} cannot be locked: {error.strerror or error}") from error

@@ -166,7 +166,11 @@ class Parent:
         self.selector.unregister(kernel.pidfd)
         kernel.has_ended = True
         ended = os.waitid(os.P_PIDFD, kernel.pidfd, os.WEXITED | os.WNOWAIT)
-        code = ended.si_status if ended and ended.si_code == os.CLD_EXITED else -(ended.si_status if ended else 9)
+        code = (
+            ended.si_status
+            if ended and ended.si_code == os.CLD_EXITED
+            else -(ended.si_status if ended else 9)
+        )
         if kernel.client is not None:
             with suppress(wire.WireError):
                 wire.send(kernel.client, {"exit": code})
@@ -235,7 +239,9 @@ def main(socket_path: str, ready: str) -> None:
     gc.disable()
     try:
         if fingerprint() != path.stem:
-            raise RuntimeError(f"the kernels' parent finds another package or environment; expected {path.stem}")
+            raise RuntimeError(
+                f"the kernels' parent finds another package or environment; expected {path.stem}"
+            )
         import_stack()
         listener = listen(path)
         parent = Parent(listener, path)

@@ -36,7 +36,9 @@ class WarmProvisioner(LocalProvisioner):
     standard error says why.
     """
 
-    allowed = List(Unicode(), help="Environment variables let through beside the usual ones.").tag(config=True)
+    allowed = List(Unicode(), help="Environment variables let through beside the usual ones.").tag(
+        config=True
+    )
     memory_mb = Integer(
         2048,
         help="MB of data that a kernel may hold, 0 for no limit; CX_KERNEL_MEMORY_MB goes before it.",
@@ -129,7 +131,11 @@ def _stdio(kwargs: Mapping[str, Any]) -> Iterator[tuple[list[int], dict[str, int
             return given if isinstance(given, int) else int(given.fileno())
 
         given = kwargs.get("stdin")
-        stdin = opened(os.open(os.devnull, os.O_RDONLY)) if given in (None, subprocess.PIPE) else stream("stdin", 0)
+        stdin = (
+            opened(os.open(os.devnull, os.O_RDONLY))
+            if given in (None, subprocess.PIPE)
+            else stream("stdin", 0)
+        )
         stdout = stream("stdout", 1)
         stderr = stdout if kwargs.get("stderr") == subprocess.STDOUT else stream("stderr", 2)
         yield [stdin, stdout, stderr], readers

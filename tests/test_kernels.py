@@ -30,7 +30,7 @@ from nbclient.exceptions import DeadKernelError
 from nbformat import v4
 
 from cxlib.run import kernels
-from cxlib.run.kernels import ReportKernelManager, forking, parent, provisioner, surroundings, wire
+from cxlib.run.kernels import ReportKernelManager, forking, provisioner, surroundings, wire
 
 nb: Any = v4
 pytestmark = pytest.mark.skipif(not forking.can_fork(), reason="kernels are forked on Linux only")
@@ -74,6 +74,20 @@ def parents(folder: Path) -> list[int]:
         if b"cxlib.run.kernels.parent" in words and os.fsencode(folder) in words[3] and comm != "cx-kernel":
             found.append(int(path.parent.name))
     return found
+
+
+def descriptors(pid: int) -> list[str]:
+    """Return what a process has open, by kind and number: "socket:[12]", "/dev/null"."""
+    found = []
+    for path in Path(f"/proc/{pid}/fd").iterdir():
+        with suppress(OSError):
+            found.append(str(path.readlink()))
+    # Not the folder that is being listed.
+    return sorted(one for one in found if not one.endswith("/fd"))
+
+
+def kinds(pid: int) -> list[str]:
+    return [one.partition(":")[0] for one in descriptors(pid)]
 
 
 def is_running(pid: int) -> bool:
@@ -243,9 +257,8 @@ def quit_by_itself(kernel: Kernel) -> object:
 
 
 def told_about_itself(kernel: Kernel) -> object:
-    names = "sys.argv[1], sys.path[:1], sys.flags.safe_path, sys.flags.utf8_mode, sys.executable, threading.active_count(), gc.isenabled()"
-    told = kernel.run(f"import gc, sys, threading; print({names}, sorted(set(sys.path)), __name__)")
-    return told
+    names = "sys.argv[1], sys.path, sys.flags.safe_path, sys.flags.utf8_mode, sys.executable, __name__"
+    return kernel.run(f"import gc, sys, threading; print({names}, gc.isenabled(), threading.active_count())")
 
 
 @pytest.mark.parametrize(
@@ -338,8 +351,7 @@ def test_a_kernel_holds_no_descriptor_of_its_parent_or_another_kernel() -> None:
         assert sockets
         pid = second.run("print(os.getpid())")
         for other in (int(first.run("import os; print(os.getpid())")), *parents_of(pid)):
-            theirs = {os.readlink(path) for path in Path(f"/proc/{other}/fd").iterdir()}
-            assert not sockets & theirs
+            assert not sockets & set(descriptors(other))
 
 
 def parents_of(pid: str) -> list[int]:
@@ -384,10 +396,10 @@ def test_the_parent_has_one_thread_and_nothing_open() -> None:
     with own_runtime() as folder, Kernel():
         (pid,) = parents(folder)
         threads = list(Path(f"/proc/{pid}/task").iterdir())
-        opened = sorted(os.readlink(path) for path in Path(f"/proc/{pid}/fd").iterdir())
+        opened = kinds(pid)
     assert len(threads) == 1
     # Its three streams; its listener and one client; the kernel.
-    assert [one.split(":")[0] for one in opened] == ["/dev/null"] * 3 + ["anon_inode"] + ["socket"] * 2
+    assert opened == ["/dev/null"] * 3 + ["anon_inode"] + ["socket"] * 2
 
 
 def test_a_parent_with_a_thread_refuses_to_fork(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -480,7 +492,7 @@ def test_another_user_gets_no_kernel_even_where_the_folder_is_open() -> None:
         for one, mode in ((folder, 0o755), (folder / "cx", 0o755), (path, 0o777)):
             one.chmod(mode)
         code = (
-            "import socket, sys; s = socket.socket(socket.AF_UNIX); s.connect(sys.argv[1]); print(s.recv(9))"
+            "import socket, sys; s = socket.socket(socket.AF_UNIX); s.connect(sys.argv[1])\nprint(s.recv(9))"
         )
         done = subprocess.run(
             ["/usr/bin/env", "python3", "-c", code, str(path)],
@@ -508,12 +520,12 @@ def test_nonsense_on_the_socket_harms_nobody(sent: bytes) -> None:
 
 def test_a_message_arrives_whole_with_its_descriptors() -> None:
     ours, theirs = socket.socketpair()
-    with ours, theirs, open(os.devnull) as null:
+    with ours, theirs, Path(os.devnull).open() as null:
         assert wire.is_own(ours)
         wire.send(ours, {"a": "ü" * 10_000}, [null.fileno()])
         message, fds = wire.receive(theirs)
         assert message == {"a": "ü" * 10_000}
-        assert [os.readlink(f"/proc/self/fd/{fd}") for fd in fds] == [os.devnull]
+        assert [str(Path(f"/proc/self/fd/{fd}").readlink()) for fd in fds] == [os.devnull]
         os.close(fds[0])
         ours.close()
         with pytest.raises(wire.WireError, match="hung up"):
@@ -583,23 +595,18 @@ def test_reports_run_where_the_kernelspec_is_not_installed(
     monkeypatch.setattr(kernels, "KERNEL", "cx-not-there")
     monkeypatch.setattr(provisioner, "_said", set())
     assert [kernels.report_kernel(), kernels.report_kernel()] == ["python3"] * 2
-    assert capsys.readouterr().err.count("cx-not-there is not installed") == 1
+    assert capsys.readouterr().err.count("no kernelspec cx-not-there is installed") == 1
 
 
 # ── Many ────────────────────────────────────────────────────────────────────────────────────────
 
 
 def left(folder: Path) -> tuple[list[str], list[str], int, int]:
-    """What this process and a runtime folder hold: files, descriptors, threads, processes of ours."""
+    """What is there: files of a runtime folder, this process's descriptors, its parent's, and its kernels."""
     files = sorted(str(path.relative_to(folder)) for path in folder.rglob("*"))
-    fds = sorted(
-        os.readlink(f"/proc/self/fd/{fd}").split("[")[0]
-        for fd in os.listdir("/proc/self/fd")
-        if Path(f"/proc/self/fd/{fd}").is_symlink()
-    )
     (pid,) = parents(folder)
     below = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-    return files, fds, len(os.listdir(f"/proc/{pid}/fd")), len(below)
+    return files, kinds(os.getpid()), len(kinds(pid)), len(below)
 
 
 def test_300_kernels_leave_no_process_file_socket_or_descriptor() -> None:

@@ -349,10 +349,6 @@ def unpacked(tmp_path_factory: pytest.TempPathFactory, tracked: list[str]) -> Pa
     return folder
 
 
-def cxlib_version() -> str:
-    return str(PROJECT["project"]["version"])
-
-
 def test_the_wheel_carries_the_files_of_the_clone_and_no_others(unpacked: Path, tracked: list[str]) -> None:
     expected = {name for name in tracked if name.startswith("cxlib/")}
     expected |= {
@@ -360,11 +356,9 @@ def test_the_wheel_carries_the_files_of_the_clone_and_no_others(unpacked: Path, 
     }
     carried = {path.relative_to(unpacked).as_posix() for path in unpacked.rglob("*") if path.is_file()}
     # Kernelspecs, which an installer puts where Jupyter looks for them.
-    specs = {name for name in carried if name.startswith(f"cxlib-{cxlib_version()}.data/")}
-    assert specs == {
-        f"cxlib-{cxlib_version()}.data/data/share/jupyter/kernels/{name}/kernel.json"
-        for name in ("cx", "cx-live")
-    }
+    data = f"cxlib-{PROJECT['project']['version']}.data/"
+    specs = {name for name in carried if name.startswith(data)}
+    assert specs == {f"{data}data/share/jupyter/kernels/{name}/kernel.json" for name in ("cx", "cx-live")}
     assert {name for name in carried - specs if ".dist-info/" not in name} == expected
 
 

@@ -72,9 +72,7 @@ def _kernel() -> Iterator[Finding]:
     try:
         spec = KernelSpecManager().get_kernel_spec(KERNEL)
     except NoSuchKernel:
-        yield Finding(
-            "kernel", False, f"no kernel {KERNEL}", "Run make report, or pip install the wheel again."
-        )
+        yield Finding("kernel", False, f"no kernel {KERNEL}", "Run make report, or install cxlib again.")
         return
     how = "forked" if can_fork() else "ordinary ones: this system has no fork that would do"
     yield Finding("kernel", True, f"{KERNEL}: {spec.display_name}; {how}")

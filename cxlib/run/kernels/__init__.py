@@ -99,14 +99,12 @@ def manager_in(folder: Path) -> type[ReportKernelManager]:
 
 
 def report_kernel() -> str:
-    """Name the kernelspec that reports run with; where `cx` is not installed, say so and name the stock one."""
+    """Name the kernelspec that reports run with; where it is not installed, say so and name the stock one."""
     from cxlib.run.kernels.provisioner import say_once
 
     try:
         KernelSpecManager().get_kernel_spec(KERNEL)
     except NoSuchKernel:
-        say_once(
-            f"ordinary kernels, not forked ones: the kernelspec {KERNEL} is not installed; run make report"
-        )
+        say_once(f"ordinary kernels, not forked ones: no kernelspec {KERNEL} is installed; run make report")
         return STOCK
     return KERNEL

@@ -64,12 +64,11 @@ class ForkedKernel:
             If it takes longer than `timeout` seconds.
         """
         until = None if timeout is None else time.monotonic() + timeout
-        while self.poll() is None:
+        while (code := self.poll()) is None:
             if until is not None and time.monotonic() >= until:
                 raise subprocess.TimeoutExpired(f"kernel {self.pid}", timeout or 0)
             self._look(0.1)
-        assert self.returncode is not None
-        return self.returncode
+        return code
 
     def wait_ready(self, timeout: float) -> None:
         """Wait until the kernel has bound its sockets, has ended, or the time is over."""
@@ -278,7 +277,7 @@ def _start(path: Path) -> None:
     ready, told = os.pipe()
     try:
         try:
-            started = subprocess.Popen(
+            started = subprocess.Popen(  # noqa: S603
                 [sys.executable, "-m", "cxlib.run.kernels.parent", str(path), str(told)],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
@@ -302,7 +301,9 @@ def _start(path: Path) -> None:
 
 def _read_to_end(fd: int, until: float) -> str:
     parts = []
-    while select.select([fd], [], [], max(0.0, until - time.monotonic()))[0]:
+    waiting = select.poll()
+    waiting.register(fd, select.POLLIN)
+    while waiting.poll(max(0.0, until - time.monotonic()) * 1000):
         if not (part := os.read(fd, 4096)):
             return b"".join(parts).decode(errors="replace")
         parts.append(part)

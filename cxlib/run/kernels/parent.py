@@ -61,7 +61,7 @@ def import_stack() -> None:
     finally:
         for name in hidden:
             del sys.modules[name]
-    threads = len(os.listdir("/proc/self/task"))
+    threads = len(list(Path("/proc/self/task").iterdir()))
     if threads != 1:
         raise RuntimeError(f"the kernels' parent has {threads} threads after its imports; expected 1")
 

@@ -1,5 +1,7 @@
-"""The Jupyter provisioner behind the kernelspecs `cx` and `cx-live`: papermill, nbclient, JupyterLab and Voilà
-find it by its entry point, and start kernels that are forked instead of started anew."""
+"""The Jupyter provisioner behind the kernelspecs `cx` and `cx-live`.
+
+papermill, nbclient, JupyterLab and Voilà find it by its entry point, and so start kernels by a fork.
+"""
 
 from __future__ import annotations
 
@@ -88,7 +90,7 @@ class WarmProvisioner(LocalProvisioner):
             raise NoForkError(f"{cwd} is no folder")
         with _stdio(kwargs) as (fds, readers):
             kernel = fork_kernel(
-                [os.path.expanduser(one) for one in cmd[3:]],
+                cmd[3:],
                 cwd=str(cwd.resolve()),
                 env=kwargs["env"],
                 memory=self.memory,

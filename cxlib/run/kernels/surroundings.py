@@ -39,7 +39,7 @@ _EARLY = ("HOME", "LANG", "LC_ALL", "LC_CTYPE", "LD_LIBRARY_PATH", "PYTHONPATH",
 def scrubbed_environment(
     environ: Mapping[str, str] | None = None, allowed: Collection[str] = ()
 ) -> dict[str, str]:
-    """Return the allowed part of an environment (by default this process's), and what keeps libraries modest."""
+    """Return the allowed part of an environment, by default this process's; libraries are kept modest."""
     environ = os.environ if environ is None else environ
     kept = {name: value for name, value in environ.items() if name in ALLOWED or name in allowed}
     return {**kept, **MODEST}
@@ -83,7 +83,7 @@ def _limits() -> list[object]:
 
 
 def _texts() -> Iterator[tuple[str, int, int]]:
-    """Name what this package is made of, and the folders into which packages are installed, with their times."""
+    """Name what this package is made of, and the folders that packages are installed in, with their times."""
     installed = {sysconfig.get_path("purelib"), sysconfig.get_path("platlib")}
     installed |= {one for one in os.environ.get("PYTHONPATH", "").split(os.pathsep) if one}
     for path in (*sorted(PACKAGE.rglob("*.py")), *map(Path, sorted(installed))):

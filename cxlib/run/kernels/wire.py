@@ -1,9 +1,9 @@
-"""How a client and the kernels' parent talk: length-prefixed JSON over a private socket, descriptors beside it.
+"""How a client and the kernels' parent talk: length-prefixed JSON and descriptors over a private socket.
 
 A message is four bytes of length (big-endian), then that many bytes of JSON, an object. Descriptors travel
 with its first byte (SCM_RIGHTS). Both ends ask the operating system who the other one is.
 
-    client → parent   {"argv", "cwd", "env", "memory", "tied"}   + stdin, stdout, stderr, the client's own pidfd
+    client → parent   {"argv", "cwd", "env", "memory", "tied"}   + stdin, stdout, stderr, client's own pidfd
     parent → client   {"pid"}                                    + the kernel's pidfd; or {"refused": why}
     kernel → client   {"ready": true}                            its sockets are bound
     parent → client   {"exit": code}                             as `Popen.returncode` has it
@@ -78,7 +78,7 @@ def _exactly(connection: socket.socket, length: int) -> bytes:
 
 
 def is_own(connection: socket.socket) -> bool:
-    """Is the process at the other end one of this user's? The kernel of the system says so, not the process."""
+    """Is the process at the other end one of this user's? The system says so, not that process."""
     raw = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _PEER.size)
     _pid, uid, _gid = _PEER.unpack(raw)
     return uid == os.geteuid()

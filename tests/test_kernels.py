@@ -17,7 +17,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -532,6 +532,15 @@ def test_a_message_arrives_whole_with_its_descriptors() -> None:
             wire.receive(theirs)
         with pytest.raises(wire.WireError, match="expected at most"):
             wire.send(theirs, {"a": "x" * wire.MOST_BYTES})
+
+
+def test_a_client_with_a_thousand_descriptors_starts_a_parent() -> None:
+    """As a server with fifty notebooks has; `select` would take none beyond 1023."""
+    with own_runtime() as folder, ExitStack() as held:
+        while held.enter_context(Path(os.devnull).open()).fileno() < 1100:
+            pass
+        forking._connected().close()
+        assert len(parents(folder)) == 1
 
 
 # ── Where no kernel can be forked ───────────────────────────────────────────────────────────────

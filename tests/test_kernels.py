@@ -147,6 +147,17 @@ class Kernel:
         )
         return reply["content"].get("ename") or "".join(parts).strip()
 
+    def value(self, expression: str) -> str:
+        """Return an expression's value from the reply itself.
+
+        After an interrupt, a stock kernel loses what the next cell prints now and then (2 of 24 seen), and
+        so does a forked one.
+        """
+        reply = self.client.execute(
+            "", silent=True, user_expressions={"value": expression}, reply=True, timeout=SECONDS
+        )
+        return reply["content"]["user_expressions"]["value"]["data"]["text/plain"]
+
 
 # ── Conformance ─────────────────────────────────────────────────────────────────────────────────
 
@@ -202,14 +213,14 @@ def interrupted(kernel: Kernel) -> object:
     kernel.manager.interrupt_kernel()
     while (reply := kernel.client.get_shell_msg(timeout=SECONDS))["parent_header"].get("msg_id") != asked:
         pass
-    return reply["content"]["ename"], kernel.run("print(6 * 7)"), kernel.manager.is_alive()
+    return reply["content"]["ename"], kernel.value("6 * 7"), kernel.manager.is_alive()
 
 
 def interrupted_below(kernel: Kernel) -> object:
     """An interrupt reaches what the kernel itself started."""
     kernel.run("import subprocess; sleep = subprocess.Popen(['sleep', '60'])")
     kernel.manager.interrupt_kernel()
-    return kernel.run("print(sleep.wait(10))")
+    return kernel.value("sleep.wait(10)")
 
 
 def restarted(kernel: Kernel) -> object:
@@ -258,7 +269,7 @@ def quit_by_itself(kernel: Kernel) -> object:
 
 def told_about_itself(kernel: Kernel) -> object:
     names = "sys.argv[1], sys.path, sys.flags.safe_path, sys.flags.utf8_mode, sys.executable, __name__"
-    return kernel.run(f"import gc, sys, threading; print({names}, gc.isenabled(), threading.active_count())")
+    return kernel.run(f"import gc, sys; print({names}, gc.isenabled())")
 
 
 @pytest.mark.parametrize(

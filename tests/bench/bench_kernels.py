@@ -13,6 +13,7 @@ import asyncio
 import logging
 import os
 import shutil
+import subprocess
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -43,7 +44,8 @@ def ready(*, kernel: str, manager: str = "reports", is_first: bool = False) -> T
 
     async def start() -> None:
         one = made(kernel_name=kernel)
-        await one.start_kernel()
+        # Jupyter's default transport makes a kernel warn about it.
+        await one.start_kernel(stderr=subprocess.DEVNULL)
         client = one.client()
         client.start_channels()
         await client.wait_for_ready(timeout=60)

@@ -69,7 +69,12 @@ def tracked() -> list[str]:
 
 # ── Packages ────────────────────────────────────────────────────────────────────────────────────
 
-CONDA_NAMES = {"playwright": "playwright-python", "jupyter-kernel-test": "jupyter_kernel_test"}
+CONDA_NAMES = {
+    "playwright": "playwright-python",
+    "jupyter-client": "jupyter_client",
+    "jupyter-core": "jupyter_core",
+    "jupyter-kernel-test": "jupyter_kernel_test",
+}
 ABSENT_FROM_CONDA = {"pysqlite3-binary"}
 
 

@@ -15,6 +15,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import urllib.request
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
@@ -22,9 +23,12 @@ from pathlib import Path
 from typing import Any
 
 import jupyter_kernel_test as conformance
+import nbformat
+import papermill
 import pytest
 from jupyter_client.kernelspec import KernelSpecManager
 from jupyter_client.manager import KernelManager
+from jupyter_server.services.kernels.kernelmanager import AsyncMappingKernelManager
 from nbclient import NotebookClient
 from nbclient.exceptions import DeadKernelError
 from nbformat import v4
@@ -312,6 +316,58 @@ def test_what_a_kernel_writes_past_jupyter_goes_where_its_client_said(tmp_path: 
         manager.start_kernel(stdout=out, stderr=subprocess.STDOUT, extra_arguments=["--debug"])
         manager.shutdown_kernel(now=True)
     assert b"Starting the kernel at pid" in (tmp_path / "out").read_bytes()
+
+
+def test_papermill_runs_a_notebook_with_nothing_but_the_name(tmp_path: Path) -> None:
+    kernel = {"name": "cx", "display_name": "cx", "language": "python"}
+    cell = nb.new_code_cell("import os; os.readlink('/proc/self/exe') and open('/proc/self/comm').read()")
+    nbformat.write(nb.new_notebook(cells=[cell], metadata={"kernelspec": kernel}), tmp_path / "in.ipynb")
+    done = papermill.execute_notebook(
+        str(tmp_path / "in.ipynb"), str(tmp_path / "out.ipynb"), progress_bar=False
+    )
+    assert "cx-kernel" in done.cells[0].outputs[0]["data"]["text/plain"]
+
+
+def test_jupyter_s_server_starts_interrupts_restarts_and_stops_one() -> None:
+    async def use() -> list[bool]:
+        many = AsyncMappingKernelManager()
+        name = await many.start_kernel(kernel_name="cx")
+        forked = [isinstance(many.get_kernel(name).provisioner.process, forking.ForkedKernel)]
+        await many.interrupt_kernel(name)
+        await many.restart_kernel(name, now=True)
+        forked.append(isinstance(many.get_kernel(name).provisioner.process, forking.ForkedKernel))
+        await many.shutdown_kernel(name, now=True)
+        return [*forked, name not in many]
+
+    assert asyncio.run(use()) == [True, True, True]
+
+
+def test_voila_shows_what_one_computed(tmp_path: Path) -> None:
+    kernel = {"name": "cx", "display_name": "cx", "language": "python"}
+    cell = nb.new_code_cell("open('/proc/self/comm').read().strip() * 2")
+    nbformat.write(nb.new_notebook(cells=[cell], metadata={"kernelspec": kernel}), tmp_path / "in.ipynb")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = [sys.executable, "-m", "voila", "in.ipynb", "--no-browser", f"--port={port}"]
+    with subprocess.Popen(
+        command, cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    ) as served:
+        try:
+            page = ""
+
+            def is_there() -> bool:
+                nonlocal page
+                with suppress(OSError):
+                    page = (
+                        urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=SECONDS).read().decode()
+                    )
+                return bool(page)
+
+            assert eventually(is_there, SECONDS)
+        finally:
+            served.terminate()
+    assert "cx-kernelcx-kernel" in page
 
 
 # ── Alone, and not seeing more than it should ───────────────────────────────────────────────────

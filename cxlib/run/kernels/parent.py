@@ -13,6 +13,7 @@ from __future__ import annotations
 import gc
 import os
 import selectors
+import signal
 import socket
 import sys
 import time
@@ -26,7 +27,7 @@ from cxlib.run.kernels.child import Order, become_kernel
 from cxlib.run.kernels.surroundings import fingerprint
 
 IDLE_SECONDS = 300.0
-LOOK_SECONDS = 2.0
+LOOK_SECONDS = 5.0
 STALL_SECONDS = 2.0
 
 # What a kernel, or the notebooks of this suite, would import; late ones as well.
@@ -109,7 +110,8 @@ class Parent:
         return None
 
     def _accept(self) -> None:
-        with suppress(BlockingIOError, ConnectionError):
+        # Nobody there any more, or too many there already; they wait.
+        with suppress(OSError):
             client, _ = self.listener.accept()
             if not wire.is_own(client):
                 client.close()
@@ -146,7 +148,13 @@ class Parent:
         return None
 
     def _note(self, client: socket.socket, pid: int) -> None:
-        kernel = _Kernel(pid, os.pidfd_open(pid), client)
+        try:
+            kernel = _Kernel(pid, os.pidfd_open(pid), client)
+        except OSError:
+            # Too many open: what cannot be watched must not run.
+            os.kill(pid, signal.SIGKILL)
+            os.waitpid(pid, 0)
+            raise
         self.kernels[pid] = kernel
         self.selector.register(kernel.pidfd, selectors.EVENT_READ, kernel)
         self.selector.register(client, selectors.EVENT_READ, kernel)
@@ -166,12 +174,8 @@ class Parent:
         self.selector.unregister(kernel.pidfd)
         kernel.has_ended = True
         ended = os.waitid(os.P_PIDFD, kernel.pidfd, os.WEXITED | os.WNOWAIT)
-        code = (
-            ended.si_status
-            if ended and ended.si_code == os.CLD_EXITED
-            else -(ended.si_status if ended else 9)
-        )
-        if kernel.client is not None:
+        if kernel.client is not None and ended is not None:
+            code = ended.si_status if ended.si_code == os.CLD_EXITED else -ended.si_status
             with suppress(wire.WireError):
                 wire.send(kernel.client, {"exit": code})
         self._reap(kernel)

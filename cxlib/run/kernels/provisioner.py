@@ -11,7 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -56,10 +56,12 @@ class WarmProvisioner(LocalProvisioner):
         try:
             self.process = await asyncio.to_thread(self._fork, cmd, kwargs)
         except NoForkError as why:
-            say_once(f"an ordinary kernel, not a forked one: {why}")
+            say_once(f"an ordinary kernel, not a forked one: {' '.join(str(why).split())}")
             info = await super().launch_kernel(cmd, **kwargs)
-            if hasattr(os, "pidfd_open") and self.pid is not None:
-                limit_memory(self.memory, self.pid)
+            # Linux alone can limit another process; one that is gone already needs none.
+            if sys.platform == "linux" and self.pid is not None:
+                with suppress(OSError):
+                    limit_memory(self.memory, self.pid)
             return info
         self.pid = self.pgid = self.process.pid
         self.cwd = kwargs.get("cwd") or Path.cwd()

@@ -25,6 +25,13 @@ from cxlib.run.kernels import wire
 # After standard input, output and error, where this process keeps what ties it to its client.
 CLIENT, CONNECTION = 3, 4
 _ABOVE = 64
+# What libraries do at exit for a kernel's own sake: they find nothing of the parent's.
+AT_EXIT = (
+    ("zmq.sugar.context", "_notice_atexit"),
+    ("logging", "shutdown"),
+    ("multiprocessing.util", "_exit_function"),
+    ("pyarrow._s3fs", "ensure_s3_finalized"),
+)
 
 
 @dataclass(frozen=True)
@@ -108,15 +115,12 @@ def _take_descriptors(order: Order, connection: int) -> None:
 
 def _forget_the_parent() -> None:
     """Drop what was to be done when the parent exits, and what two kernels must not have in common."""
-    import logging
-    import multiprocessing.util
-
     atexit._clear()
-    # These two clean up what a kernel itself opens, and find nothing of the parent's.
+    for module, name in AT_EXIT:
+        if loaded := sys.modules.get(module):
+            atexit.register(getattr(loaded, name))
     weakref.finalize._registry.clear()  # type: ignore[attr-defined]
     weakref.finalize._registered_with_atexit = False  # type: ignore[attr-defined]
-    atexit.register(multiprocessing.util._exit_function)
-    atexit.register(logging.shutdown)
     random.seed()
     if numpy := sys.modules.get("numpy"):
         numpy.random.seed()

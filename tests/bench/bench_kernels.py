@@ -3,8 +3,8 @@
 Seconds from asking for a kernel to its first answer, and for the notebook `1_leadership` of the example by
 papermill, as reports run it. Both kinds are started by the reports' own manager, so that they differ in
 nothing but how they start; `jupyter` is the stock kernel by Jupyter's manager and client, as papermill has it
-by default. `first` is a forked kernel of which the parent has to be started as well. Memory is what each of five
-kernels adds (PSS) after it has loaded the suite, the parent's share included.
+by default. `first` is a forked kernel of which the parent has to be started as well. Memory is what each of
+five kernels adds (PSS) after it has loaded the suite, the parent's share included.
 """
 
 from __future__ import annotations

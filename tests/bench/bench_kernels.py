@@ -67,6 +67,9 @@ def ready(*, kernel: str, manager: str = "reports", is_first: bool = False) -> T
         above = {_parent(pid) for pid in pids} - {os.getpid()}
         each = sum(_pss_mb(pid) for pid in (*pids, *above)) / len(pids)
         loop.run_until_complete(stop())
+        if is_first:
+            # Its parent ends with it.
+            shutil.rmtree(os.environ["JUPYTER_RUNTIME_DIR"], ignore_errors=True)
         return each
 
     if not is_first:

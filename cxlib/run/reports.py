@@ -38,7 +38,6 @@ from cxlib.tables.html import hidden
 if TYPE_CHECKING:
     from nbformat import NotebookNode
 
-KERNEL = "python3"
 CELL_SECONDS = 300
 MAKING = ".making-"
 REPORT, RESULTS, MANIFEST = "report.html", "results.json", "manifest.json"
@@ -245,7 +244,7 @@ def _execute(path: Path, making: Path, eng: Engagement) -> NotebookNode:
     import papermill
     from papermill.exceptions import PapermillExecutionError
 
-    from cxlib.run.kernels import manager_in
+    from cxlib.run.kernels import manager_in, report_kernel
 
     known = papermill.inspect_notebook(str(path))
     given = {"engagement": eng.facts.engagement, "wave": eng.wave.id, "extract": "extract"}
@@ -260,7 +259,7 @@ def _execute(path: Path, making: Path, eng: Engagement) -> NotebookNode:
             str(path),
             str(out),
             parameters=given,
-            kernel_name=KERNEL,
+            kernel_name=report_kernel(),
             progress_bar=False,
             request_save_on_cell_execute=False,
             start_timeout=60,

@@ -8,7 +8,6 @@ linear programming, and by whole numbers where its corner is not whole (HiGHS, t
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,18 +20,8 @@ Places = NDArray[np.intp]
 
 # Further moves are made of two of the basis; so many are tried, those that touch the fewest cells first.
 MOST_MOVES = 400
-FAR = np.iinfo(np.int64).max // 4
-
-
-@dataclass(frozen=True, eq=False)
-class Ceilings:
-    """Sums that are known to be at most something: an item hidden within a group whose people are shown.
-
-    `rows` (ceilings × cells) of 0 and 1, `room` (ceilings,) people left below each.
-    """
-
-    rows: Ints
-    room: Ints
+# More people than any survey has: nothing bounds the group on that side.
+FAR = 10**9
 
 
 def longer(moves: Ints) -> Ints:
@@ -49,7 +38,7 @@ def longer(moves: Ints) -> Ints:
     return every[every.any(axis=1)][:MOST_MOVES]
 
 
-def walked(moves: Ints, counts: Ints, vectors: Ints, ceilings: Ceilings) -> Ints:
+def walked(moves: Ints, counts: Ints, vectors: Ints) -> Ints:
     """Return how far apart two possible numbers of each group are, at least.
 
     Parameters
@@ -63,25 +52,48 @@ def walked(moves: Ints, counts: Ints, vectors: Ints, ceilings: Ceilings) -> Ints
 
     Returns
     -------
-    (groups,) people; 0 where no single move an answer keeps below the ceilings.
+    (groups,) people, by the one move an answer that changes the group most.
     """
     if not len(moves):
         return np.zeros(len(vectors), np.int64)
     changes = np.abs(vectors @ moves.T)
-    over = ceilings.rows @ moves.T
     down = np.where(moves[:, :, None] > 0, counts[None] // np.maximum(moves, 1)[:, :, None], FAR).min(axis=1)
     up = np.where(moves[:, :, None] < 0, counts[None] // np.maximum(-moves, 1)[:, :, None], FAR).min(axis=1)
-    # A way is the move that changes the group most, for each answer by itself: the answers are separate.
-    ways = (changes[:, :, None] * (up + down)[None]).argmax(axis=1)
-    answers = np.arange(counts.shape[1])
-    found: Ints = (np.take_along_axis(changes, ways, axis=1) * (up + down)[ways, answers]).sum(axis=1)
-    if len(over):
-        forward = (vectors @ moves.T)[np.arange(len(vectors))[:, None], ways] > 0
-        ahead, back = up[ways, answers], down[ways, answers]
-        for steps in (np.where(forward, ahead, -back), np.where(forward, -back, ahead)):
-            rise = (over[:, ways] * steps[None]).sum(axis=2)
-            found[(rise > ceilings.room[:, None]).any(axis=0)] = 0
-    return found
+    # Each answer by itself: nothing published but their sum joins them.
+    out: Ints = (changes[:, :, None] * (up + down)[None]).max(axis=1).sum(axis=1)
+    return out
+
+
+def squeezed(splits: Ints, n: Ints, threshold: int) -> tuple[Places, Places] | None:
+    """Look for a hidden group that sums alone hold within less than the threshold: cheap, and often enough.
+
+    Parameters
+    ----------
+    splits
+        (published totals × hidden groups) of 0 and 1: the hidden children of each.
+    n
+        (hidden groups,) true numbers.
+
+    Returns
+    -------
+    The places of the groups that are held, and of the totals that hold the one held closest; None where
+    there is none. Bounds are narrowed total by total, three times over: they hold, but may not be the best.
+    """
+    if not len(splits):
+        return None
+    inside = splits > 0
+    sums = splits @ n
+    low, high = np.zeros(len(n), np.int64), np.full(len(n), FAR)
+    for _ in range(3):
+        up = np.where(inside, (sums - splits @ low)[:, None] + low[None], FAR)
+        high = np.minimum(high, up.min(axis=0))
+        down = np.where(inside, (sums - splits @ high)[:, None] + high[None], 0)
+        low = np.maximum(low, down.max(axis=0))
+    held = np.flatnonzero(high - low < threshold)
+    if not len(held):
+        return None
+    place = held[np.argmin((high - low)[held])]
+    return held, np.flatnonzero((up[:, place] == high[place]) | (inside[:, place] & (down[:, place] == low[place]) & (low[place] > 0)))
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,105 +101,119 @@ class Pinned:
     """A group whose bounds are too near, and the published rows that hold them there."""
 
     place: int
-    low: int
-    high: int
     rows: Places
 
 
-def pinned(
-    rows: Ints,
-    free: Flags,
-    counts: Ints,
-    vectors: Ints,
-    doubtful: Sequence[int],
-    ceilings: Ceilings,
-    threshold: int,
-) -> Pinned | None:
-    """Return a doubtful group whose least and greatest possible number lie less than k apart.
+@dataclass(frozen=True, eq=False)
+class Attack:
+    """What is published of one figure, seen by whoever knows that counts are whole and at least 0.
 
-    Parameters
+    Attributes
     ----------
     rows
-        (published × cells) of 0 and 1.
-    free
-        (cells,) those that linear algebra leaves open.
+        (published × cells) of 0 and 1, of the cells that linear algebra leaves open.
     counts
-        (cells × answers) true counts.
-    vectors
-        (groups × cells); of which `doubtful` are the places still in doubt.
+        (cells × answers) true counts of those cells.
     """
-    cells = np.flatnonzero(free)
-    answers = counts.shape[1]
-    inside = rows[:, cells]
-    distinct, of = np.unique(inside, axis=0, return_inverse=True)
-    kept = distinct.astype(float)
-    limits = ceilings.rows[:, cells]
-    true = counts[cells]
-    problem = _Problem(
-        np.kron(np.eye(answers), kept),
-        (kept @ true).T.ravel(),
-        np.kron(np.ones((1, answers)), limits),
-        (limits @ true.sum(axis=1) + ceilings.room).astype(float),
-    )
-    seen = {place: int(vectors[place][cells] @ true.sum(axis=1)) for place in doubtful}
-    least, most = dict(seen), dict(seen)
-    for place in doubtful:
-        if most[place] - least[place] >= threshold:
-            continue
-        goal = np.tile(vectors[place][cells].astype(float), answers)
-        held = np.zeros(len(kept), dtype=bool)
-        ends = []
-        for sign in (1.0, -1.0):
-            found, point, duals = problem.least(sign * goal)
-            ends.append(round(sign * found))
-            held |= (np.abs(duals.reshape(answers, -1)) > 1e-9).any(axis=0)
-            if point is not None:
-                people = point.reshape(answers, -1).sum(axis=0)
-                for other in doubtful:
-                    value = int(vectors[other][cells] @ people)
-                    least[other], most[other] = min(least[other], value), max(most[other], value)
-            if most[place] - least[place] >= threshold:
-                break
-        else:
-            if ends[1] - ends[0] < threshold:
-                touched = (kept @ vectors[place][cells]) > 0
-                return Pinned(place, ends[0], ends[1], np.flatnonzero((held if held.any() else touched)[of]))
-    return None
+
+    rows: Ints
+    counts: Ints
+
+    def pinned(self, vectors: Ints, threshold: int) -> tuple[Pinned | None, Flags]:
+        """Look for a group whose least and greatest possible number lie less than the threshold apart.
+
+        Parameters
+        ----------
+        vectors
+            (groups × cells) of 0 and 1, those still in doubt.
+
+        Returns
+        -------
+        The first such group, if there is one; and (groups,) True for those that were found to be apart.
+        """
+        distinct, of = np.unique(self.rows, axis=0, return_inverse=True)
+        answers = self.counts.shape[1]
+        people = self.counts.sum(axis=1)
+        problem = _Problem(
+            np.kron(np.eye(answers), distinct),
+            (distinct @ self.counts).T.ravel().astype(float),
+        )
+        least = vectors @ people
+        most = least.copy()
+        for place, vector in enumerate(vectors):
+            goal = np.tile(vector.astype(float), answers)
+            ends: list[_End] = []
+            for sign in (-1.0, 1.0):
+                if most[place] - least[place] >= threshold:
+                    break
+                ends.append(one := problem.least(sign * goal))
+                if one.is_whole:
+                    # A solution for one group is one for all.
+                    reached = vectors @ np.rint(one.point).astype(np.int64).reshape(answers, -1).sum(axis=0)
+                    least, most = np.minimum(least, reached), np.maximum(most, reached)
+            else:
+                high, low = np.floor(ROUNDING - ends[0].value), np.ceil(ends[1].value - ROUNDING)
+                if high - low >= threshold and not all(one.is_whole for one in ends):
+                    # A corner that is not whole reaches further than whole numbers do.
+                    high, low = -problem.least_whole(-goal), problem.least_whole(goal)
+                if high - low < threshold:
+                    duals = np.concatenate([one.duals.reshape(answers, -1) for one in ends])
+                    held = (np.abs(duals) > ROUNDING).any(axis=0)
+                    held = held if held.any() else distinct @ vector > 0
+                    return Pinned(place, np.flatnonzero(held[of])), most - least >= threshold
+                most[place] = least[place] + threshold
+        return None, np.ones(len(vectors), dtype=bool)
+
+
+ROUNDING = 1e-6
+UNBOUNDED = 3
+
+
+@dataclass(frozen=True, eq=False)
+class _End:
+    """Where linear programming ends: the value, the point it is reached at, and the equations' duals."""
+
+    value: float
+    point: Floats
+    duals: Floats
+
+    @property
+    def is_whole(self) -> bool:
+        return bool(np.isfinite(self.value)) and bool(np.abs(self.point - np.rint(self.point)).max(initial=0) < ROUNDING)
 
 
 @dataclass(frozen=True, eq=False)
 class _Problem:
-    """Whole numbers x ≥ 0 with equal·x = given and below·x ≤ most."""
+    """Whole numbers x ≥ 0 with equal·x = given."""
 
     equal: Floats
     given: Floats
-    below: Floats
-    most: Floats
 
-    def least(self, goal: Floats) -> tuple[float, Ints | None, Floats]:
-        """Return the least goal·x over whole x ≥ 0, the x, and the duals of the equations.
+    def least(self, goal: Floats) -> _End:
+        """Return the least goal·x over x ≥ 0, −∞ where nothing bounds it.
 
         Raises
         ------
         ArithmeticError
-            If the solver fails; the true counts are a solution, so it cannot.
+            If the solver fails; the true counts are a solution, so none is infeasible.
         """
-        from scipy.optimize import LinearConstraint, linprog, milp
+        from scipy.optimize import linprog
 
-        caps = {"A_ub": self.below, "b_ub": self.most} if len(self.below) else {}
-        found = linprog(goal, A_eq=self.equal, b_eq=self.given, **caps, method="highs-ds")
+        found = linprog(goal, A_eq=self.equal, b_eq=self.given, method="highs-ds")
+        if found.status == UNBOUNDED:
+            return _End(-np.inf, np.full(len(goal), 0.5), np.zeros(len(self.given)))
         if found.status != 0:
             raise ArithmeticError(f"bounds of hidden groups: {found.message}")
-        duals = np.asarray(found.eqlin.marginals)
-        whole = np.rint(found.x).astype(np.int64)
-        if np.abs(found.x - whole).max(initial=0) < 1e-6:
-            return float(goal @ whole), whole, duals
-        rules = [LinearConstraint(self.equal, self.given, self.given)]
-        if len(self.below):
-            rules.append(LinearConstraint(self.below, -np.inf, self.most))
-        exact = milp(goal, constraints=rules, integrality=np.ones(len(goal)))
-        if exact.status != 0:
-            # Out of time: what linear programming allows is more than what whole numbers allow.
-            raise ArithmeticError(f"bounds of hidden groups: {exact.message}")
-        whole = np.rint(exact.x).astype(np.int64)
-        return float(goal @ whole), whole, duals
+        return _End(float(found.fun), np.asarray(found.x), np.asarray(found.eqlin.marginals))
+
+    def least_whole(self, goal: Floats) -> float:
+        """Return the least goal·x over whole x ≥ 0, −∞ where nothing bounds it."""
+        from scipy.optimize import LinearConstraint, milp
+
+        rules = LinearConstraint(self.equal, self.given, self.given)
+        found = milp(goal, constraints=rules, integrality=np.ones(len(goal)))
+        if found.status == UNBOUNDED:
+            return -np.inf
+        if found.status != 0:
+            raise ArithmeticError(f"bounds of hidden groups: {found.message}")
+        return float(round(found.fun))

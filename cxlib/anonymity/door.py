@@ -94,10 +94,9 @@ def release(
         people = finest.respondents[inside]
         gone = settle(layout, people[:, None], threshold, rules=rules)
         hidden[at] = gone
-        most = np.where(gone, -1, layout.members @ people)
         for column, scale in enumerate(finest.items):
             scored = finest.item_counts(scale.item)[inside, len(UNSCORED) :]
-            cells[at, column] = settle(layout, scored, threshold, hidden=gone, most=most, rules=rules)
+            cells[at, column] = settle(layout, scored, threshold, hidden=gone, rules=rules)
     return _frames(parts, tuple(tuple(cut) for cut in cuts), dims, hidden, cells, threshold)
 
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Container
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cxlib.anonymity.audit import Unknown, recovered_union, relation, unknown
-from cxlib.anonymity.bounds import Ceilings, longer, pinned, walked
+from cxlib.anonymity.bounds import Attack, longer, squeezed, walked
 from cxlib.anonymity.suppress import Totals, hidden_cells, too_small
 
 Ints = NDArray[np.int64]
@@ -38,6 +39,14 @@ class Layout:
     totals: Totals
     _known: dict[bytes, tuple[Unknown, Ints]] = field(default_factory=dict, repr=False)
 
+    @cached_property
+    def splits(self) -> Ints:
+        """(totals × groups) of 0 and 1: the children of each."""
+        out = np.zeros((len(self.totals), len(self.members)), np.int64)
+        for row, (_, children) in enumerate(self.totals):
+            out[row, children] = 1
+        return out
+
     def unknown(self, shown: Flags, cells: Flags) -> tuple[Unknown, Ints]:
         """Return what a pattern leaves open, and moves to walk; worked out once for all that share it."""
         key = shown.tobytes() + cells.tobytes()
@@ -53,7 +62,6 @@ def settle(
     threshold: int,
     *,
     hidden: Flags | None = None,
-    most: Ints | None = None,
     rules: Container[str] = RULES,
 ) -> Flags:
     """Decide which groups of one figure to hide.
@@ -66,9 +74,6 @@ def settle(
         k: the smallest number of respondents that may be shown.
     hidden
         (groups,) hidden already for another reason.
-    most
-        (groups,) respondents of each group, where they are shown; −1 where they are not. Whoever sees
-        them knows that no more can have answered.
     rules
         Those to keep; all but in tests.
 
@@ -87,10 +92,11 @@ def settle(
         out |= hidden & (n > 0)
     if not out.any() and not too_small(people, threshold).any():
         return out
+    apart = np.zeros(len(n) + len(people), dtype=bool)
     while True:
         if REMAINDER in rules:
             out = hidden_cells(n, layout.totals, threshold, out)
-        if (more := _betrayed(layout, counts[cells], cells, n, out, threshold, most, rules)) is None:
+        if (more := _betrayed(layout, counts[cells], cells, n, out, apart, threshold, rules)) is None:
             return out
         out[more] = True
 
@@ -101,11 +107,15 @@ def _betrayed(
     cells: Flags,
     n: Ints,
     out: Flags,
+    apart: Flags,
     threshold: int,
-    most: Ints | None,
     rules: Container[str],
 ) -> int | None:
-    """Return the smallest published group of a relation that gives something hidden away."""
+    """Return the smallest published group of a relation that gives something hidden away.
+
+    `apart` (groups, then finest cells) is what was found to be safe, and grows: hiding more takes figures
+    from an attacker and gives none, so what was safe remains so.
+    """
     shown = ~out & (n > 0)
     if AUDIT not in rules and BOUNDS not in rules:
         return None
@@ -114,9 +124,11 @@ def _betrayed(
     people = counts.sum(axis=1)
     alone = too_small(people, threshold)
     # What must stay unknown: every hidden group, and every finest cell below the threshold.
-    places = np.flatnonzero(out)
-    vectors = np.concatenate([members[places], np.eye(len(people), dtype=np.int64)[alone]])
+    wanted = np.concatenate([out, alone])
+    planned = np.flatnonzero(wanted) < len(n)
+    vectors = np.concatenate([members[out], np.eye(len(people), dtype=np.int64)[alone]])
     sizes = vectors @ people
+    doubt = ~apart[wanted]
     rows = np.flatnonzero(shown)
 
     def smallest(of: Places) -> int:
@@ -124,25 +136,31 @@ def _betrayed(
 
     if AUDIT in rules and (gone := np.flatnonzero(open_.recovered(vectors))).size:
         return smallest(rows[relation(members[rows], vectors[gone[0]])])
-    ceilings = _ceilings(members, people, out, most)
-    spans = walked(moves, counts, vectors, ceilings)
-    doubtful = np.flatnonzero(spans < threshold)
+    if BOUNDS in rules:
+        totals = np.flatnonzero([shown[total] for total, _ in layout.totals])
+        held = squeezed(layout.splits[np.ix_(totals, out)], n[out], threshold)
+        if held is not None:
+            holding = np.array([layout.totals[one][0] for one in totals[held[1]]], np.intp)
+            return smallest(_under(layout.totals, holding, shown))
+    # Answer by answer for what the plan would have published, in sums for the finest cells.
+    doubt[doubt & planned] = walked(moves, counts, vectors[doubt & planned]) < threshold
+    doubt[doubt & ~planned] = walked(moves, people[:, None], vectors[doubt & ~planned]) < threshold
     if AUDIT in rules:
-        families = _families(layout.totals, members[:, alone], places, doubtful)
+        families = _families(layout.totals, members[:, alone], np.flatnonzero(out), np.flatnonzero(doubt))
         union = recovered_union(open_, vectors, sizes, families, threshold)
         if union is not None:
             return smallest(rows[relation(members[rows], vectors[list(union)].sum(axis=0))])
-    if BOUNDS in rules and len(doubtful):
-        found = pinned(members[rows], open_.free, counts, vectors, doubtful.tolist(), ceilings, threshold)
-        if found is not None:
-            return smallest(_under(layout.totals, rows[found.rows], shown))
-    return None
-
-
-def _ceilings(members: Ints, people: Ints, out: Flags, most: Ints | None) -> Ceilings:
-    at = np.flatnonzero(out & (most >= 0)) if most is not None else np.zeros(0, np.intp)
-    room = (most[at] if most is not None else np.zeros(0, np.int64)) - members[at] @ people
-    return Ceilings(members[at], room)
+    found = None
+    if BOUNDS in rules:
+        free = open_.free
+        for of, which in ((people[:, None], ~planned), (counts, planned)):
+            places = np.flatnonzero(doubt & which)
+            if found is None and len(places):
+                attack = Attack(members[np.ix_(rows, free)], of[free])
+                found, safe = attack.pinned(vectors[np.ix_(places, free)], threshold)
+                doubt[places[safe]] = False
+    apart[np.flatnonzero(wanted)[~doubt]] = True
+    return None if found is None else smallest(_under(layout.totals, rows[found.rows], shown))
 
 
 def _families(totals: Totals, alone: Ints, places: Places, doubtful: Places) -> list[Places]:

@@ -64,38 +64,6 @@ def walked(moves: Ints, counts: Ints, vectors: Ints) -> Ints:
     return out
 
 
-def squeezed(splits: Ints, n: Ints, threshold: int) -> tuple[Places, Places] | None:
-    """Look for a hidden group that sums alone hold within less than the threshold: cheap, and often enough.
-
-    Parameters
-    ----------
-    splits
-        (published totals × hidden groups) of 0 and 1: the hidden children of each.
-    n
-        (hidden groups,) true numbers.
-
-    Returns
-    -------
-    The places of the groups that are held, and of the totals that hold the one held closest; None where
-    there is none. Bounds are narrowed total by total, three times over: they hold, but may not be the best.
-    """
-    if not len(splits):
-        return None
-    inside = splits > 0
-    sums = splits @ n
-    low, high = np.zeros(len(n), np.int64), np.full(len(n), FAR)
-    for _ in range(3):
-        up = np.where(inside, (sums - splits @ low)[:, None] + low[None], FAR)
-        high = np.minimum(high, up.min(axis=0))
-        down = np.where(inside, (sums - splits @ high)[:, None] + high[None], 0)
-        low = np.maximum(low, down.max(axis=0))
-    held = np.flatnonzero(high - low < threshold)
-    if not len(held):
-        return None
-    place = held[np.argmin((high - low)[held])]
-    return held, np.flatnonzero((up[:, place] == high[place]) | (inside[:, place] & (down[:, place] == low[place]) & (low[place] > 0)))
-
-
 @dataclass(frozen=True, eq=False)
 class Pinned:
     """A group whose bounds are too near, and the published rows that hold them there."""

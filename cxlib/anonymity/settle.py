@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Container
 from dataclasses import dataclass, field
-from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cxlib.anonymity.audit import Unknown, recovered_union, relation, unknown
-from cxlib.anonymity.bounds import Attack, longer, squeezed, walked
+from cxlib.anonymity.bounds import Attack, longer, walked
 from cxlib.anonymity.suppress import Totals, hidden_cells, too_small
 
 Ints = NDArray[np.int64]
@@ -38,14 +37,6 @@ class Layout:
     members: Ints
     totals: Totals
     _known: dict[bytes, tuple[Unknown, Ints]] = field(default_factory=dict, repr=False)
-
-    @cached_property
-    def splits(self) -> Ints:
-        """(totals × groups) of 0 and 1: the children of each."""
-        out = np.zeros((len(self.totals), len(self.members)), np.int64)
-        for row, (_, children) in enumerate(self.totals):
-            out[row, children] = 1
-        return out
 
     def unknown(self, shown: Flags, cells: Flags) -> tuple[Unknown, Ints]:
         """Return what a pattern leaves open, and moves to walk; worked out once for all that share it."""
@@ -125,7 +116,6 @@ def _betrayed(
     alone = too_small(people, threshold)
     # What must stay unknown: every hidden group, and every finest cell below the threshold.
     wanted = np.concatenate([out, alone])
-    planned = np.flatnonzero(wanted) < len(n)
     vectors = np.concatenate([members[out], np.eye(len(people), dtype=np.int64)[alone]])
     sizes = vectors @ people
     doubt = ~apart[wanted]
@@ -136,29 +126,18 @@ def _betrayed(
 
     if AUDIT in rules and (gone := np.flatnonzero(open_.recovered(vectors))).size:
         return smallest(rows[relation(members[rows], vectors[gone[0]])])
-    if BOUNDS in rules:
-        totals = np.flatnonzero([shown[total] for total, _ in layout.totals])
-        held = squeezed(layout.splits[np.ix_(totals, out)], n[out], threshold)
-        if held is not None:
-            holding = np.array([layout.totals[one][0] for one in totals[held[1]]], np.intp)
-            return smallest(_under(layout.totals, holding, shown))
-    # Answer by answer for what the plan would have published, in sums for the finest cells.
-    doubt[doubt & planned] = walked(moves, counts, vectors[doubt & planned]) < threshold
-    doubt[doubt & ~planned] = walked(moves, people[:, None], vectors[doubt & ~planned]) < threshold
+    doubt[doubt] = walked(moves, counts, vectors[doubt]) < threshold
     if AUDIT in rules:
         families = _families(layout.totals, members[:, alone], np.flatnonzero(out), np.flatnonzero(doubt))
         union = recovered_union(open_, vectors, sizes, families, threshold)
         if union is not None:
             return smallest(rows[relation(members[rows], vectors[list(union)].sum(axis=0))])
     found = None
-    if BOUNDS in rules:
+    if BOUNDS in rules and len(places := np.flatnonzero(doubt)):
         free = open_.free
-        for of, which in ((people[:, None], ~planned), (counts, planned)):
-            places = np.flatnonzero(doubt & which)
-            if found is None and len(places):
-                attack = Attack(members[np.ix_(rows, free)], of[free])
-                found, safe = attack.pinned(vectors[np.ix_(places, free)], threshold)
-                doubt[places[safe]] = False
+        attack = Attack(members[np.ix_(rows, free)], counts[free])
+        found, safe = attack.pinned(vectors[np.ix_(places, free)], threshold)
+        doubt[places[safe]] = False
     apart[np.flatnonzero(wanted)[~doubt]] = True
     return None if found is None else smallest(_under(layout.totals, rows[found.rows], shown))
 

@@ -94,8 +94,16 @@ def unanimous(published: Published) -> list[int]:
 
 def _open(rows: Ints) -> Floats:
     """Return an orthonormal basis of what the figures leave open."""
-    _, s, vt = np.linalg.svd(rows.astype(float), full_matrices=True)
-    return vt[int((s > NEAR).sum()) :]
+    # A figure of one cell tells that cell; the rest is a smaller problem.
+    unseen = ~rows[rows.sum(axis=1) == 1].any(axis=0)
+    left = np.unique(rows[:, unseen], axis=0).astype(float)
+    if not unseen.any():
+        return np.zeros((0, rows.shape[1]))
+    # By the eigenvectors of a small symmetric matrix: 0 where nothing published moves.
+    values, vectors = np.linalg.eigh(left.T @ left)
+    out = np.zeros((int((values < NEAR).sum()), rows.shape[1]))
+    out[:, unseen] = vectors[:, values < NEAR].T
+    return out
 
 
 def _unions(family: Sequence[int], sizes: Ints, k: int) -> Iterator[tuple[int, ...]]:
@@ -109,9 +117,14 @@ def _unions(family: Sequence[int], sizes: Ints, k: int) -> Iterator[tuple[int, .
 
 def _system(published: Published, free: NDArray[np.bool_]) -> tuple[Floats, list[Floats], Floats]:
     """Take out what linear algebra settles: equations over the open cells, and what is settled."""
-    settled = np.linalg.lstsq(published.rows.astype(float), published.values.astype(float), rcond=None)[0]
-    settled[free] = 0
-    settled = np.rint(settled)
+    told = ~free
+    settled = np.zeros((len(free), published.values.shape[1]))
+    single = published.rows.sum(axis=1) == 1
+    settled[published.rows[single].argmax(axis=1)] = published.values[single]
+    told &= ~published.rows[single].any(axis=0)
+    if told.any():
+        whole = np.linalg.lstsq(published.rows.astype(float), published.values.astype(float), rcond=None)[0]
+        settled[told] = np.rint(whole[told])
     left = published.values - published.rows @ settled
     rows, at = np.unique(published.rows[:, free], axis=0, return_index=True)
     keep = rows.any(axis=1)

@@ -24,6 +24,7 @@ Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
 NEAR = 1e-7
 ENDLESS = 10**9
+ROUGH = 4
 
 
 @dataclass(frozen=True)
@@ -75,7 +76,7 @@ def attack(
     """
     open_ = _open(published.rows)
     free = np.abs(open_).max(axis=0, initial=0) > NEAR
-    low, high, points = _bounds(published, wanted, free)
+    low, high, points = _bounds(published, wanted, free, k)
     exact = [at for at in range(len(wanted)) if sizes[at] < k and low[at] == high[at]]
     narrow = [at for at in range(len(wanted)) if high[at] - low[at] < k]
     unions = []
@@ -131,29 +132,46 @@ def _system(published: Published, free: NDArray[np.bool_]) -> tuple[Floats, list
     return rows[keep].astype(float), list(left[at[keep]].T), settled
 
 
-def _bounds(published: Published, wanted: Ints, free: NDArray[np.bool_]) -> tuple[Ints, Ints, list[Ints]]:
-    """Return the least and greatest number of each group, and the solutions met on the way."""
+def _bounds(
+    published: Published, wanted: Ints, free: NDArray[np.bool_], enough: int
+) -> tuple[Ints, Ints, list[Ints]]:
+    """Return the least and greatest number of each group, and the solutions met on the way.
+
+    Where a few solutions in random directions are `enough` apart already, they stand for the ends.
+    """
     rows, sides, settled = _system(published, free)
     fixed = (wanted @ settled).sum(axis=1).astype(np.int64)
-    low, high = fixed.copy(), fixed.copy()
     goals = wanted[:, free].astype(float)
-    at = np.flatnonzero(goals.any(axis=1))
-    points: list[Ints] = []
-    for side in sides if len(at) else []:
-        met = []
-        for place, (value, point) in enumerate(_many(rows, side, np.vstack([goals[at], -goals[at]]))):
-            group = at[place % len(at)]
-            if value is None:
-                high[group] = ENDLESS
-            elif place < len(at):
-                low[group] += value
-            else:
-                high[group] -= value
-            if point is not None:
-                met.append(np.zeros(len(free), np.int64))
-                met[-1][free] = point
-        points.append(np.array(met).reshape(-1, len(free)))
-    return low, high, points
+    if not goals.any():
+        return fixed, fixed.copy(), []
+    some = np.random.default_rng(1).standard_normal((ROUGH, len(goals))) @ goals
+    some = np.vstack([goals.sum(axis=0), -goals.sum(axis=0), some, -some])
+    points = []
+    for side in sides:
+        met = [point for _, point in _many(rows, side, some) if point is not None]
+        points.append(np.array(met, np.int64).reshape(-1, int(free.sum())))
+    ends = [goals @ met.T if len(met) else np.zeros((len(goals), 1)) for met in points]
+    low = fixed + sum(one.min(axis=1) for one in ends).astype(np.int64)
+    high = fixed + sum(one.max(axis=1) for one in ends).astype(np.int64)
+    close = np.flatnonzero((high - low < enough) & goals.any(axis=1))
+    if len(close):
+        low[close], high[close] = fixed[close], fixed[close]
+        for at, side in enumerate(sides):
+            answer = _many(rows, side, np.vstack([goals[close], -goals[close]]))
+            for place, (value, point) in enumerate(answer):
+                group = close[place % len(close)]
+                if value is None:
+                    high[group] = ENDLESS
+                elif place < len(close):
+                    low[group] += value
+                else:
+                    high[group] -= value
+                if point is not None:
+                    points[at] = np.vstack([points[at], point])
+    full = [np.zeros((len(met), len(free)), np.int64) for met in points]
+    for one, met in zip(full, points, strict=True):
+        one[:, free] = met
+    return low, high, full
 
 
 def _many(rows: Floats, side: Floats, goals: Floats) -> list[tuple[int | None, Ints | None]]:
@@ -186,5 +204,5 @@ def _agree(points: Sequence[Ints], vector: Ints) -> bool:
 
 
 def _pinned(published: Published, vector: Ints, free: NDArray[np.bool_]) -> bool:
-    low, high, _ = _bounds(published, vector[None, :], free)
+    low, high, _ = _bounds(published, vector[None, :], free, ENDLESS)
     return bool(low[0] == high[0])

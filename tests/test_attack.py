@@ -77,11 +77,11 @@ def sight(found: Release, tally: Tally, item: str | None = None) -> Sight:
     # What the door has hidden, and every finest cell below k.
     small = [vector for vector, n in zip(np.eye(len(cells), dtype=bool), true.sum(axis=1), strict=True) if n < K]
     wanted = np.array([*hidden.values(), *small], dtype=np.int64).reshape(-1, len(cells))
-    return Sight(Published(rows, rows @ true), wanted, wanted @ true.sum(axis=1), families(list(hidden), wanted, found))
+    return Sight(Published(rows, rows @ true), wanted, wanted @ true.sum(axis=1), families(list(hidden), wanted, rows))
 
 
-def families(hidden: list[tuple[str, ...]], wanted: np.ndarray, found: Release) -> list[list[int]]:
-    """Find siblings: hidden groups of one cut that agree in all dimensions but one, or that lie in a group."""
+def families(hidden: list[tuple[str, ...]], wanted: np.ndarray, rows: np.ndarray) -> list[list[int]]:
+    """Find siblings: hidden groups of one cut that agree in some dimensions; small cells of one figure."""
     out: dict[tuple[str, ...], list[int]] = {}
     for at, key in enumerate(hidden):
         cut = [place for place, value in enumerate(key[2:]) if value]
@@ -89,7 +89,9 @@ def families(hidden: list[tuple[str, ...]], wanted: np.ndarray, found: Release) 
             for kept in combinations(cut, size):
                 values = tuple(value if place in kept else "" for place, value in enumerate(key[2:]))
                 out.setdefault((key[1], *values), []).append(at)
-    return [one for one in out.values() if len(one) > 1]
+    cells = [at for at in range(len(hidden), len(wanted))]
+    inside = [[at for at in cells if (wanted[at] <= row).all()] for row in rows]
+    return [one for one in (*out.values(), *inside) if len(one) > 1]
 
 
 # ── Random tables ───────────────────────────────────────────────────────────────────────────────

@@ -20,12 +20,12 @@ from cxlib.declarations import EngagementSpec, WaveSpec, parse_document, read_do
 from cxlib.engagement import Engagement, library_version
 from cxlib.errors import SHOWN, ConflictError, DeclarationError, IngestError, NotFoundError, Problem, nearest
 from cxlib.extract import Extract, Facts, RoleFacts, WaveFacts, read_extract
-from cxlib.frames import DATE, INVITED, RESPONDENT, ROLE, WAVE, cut_name
+from cxlib.frames import DATE, INVITED, RESPONDENT, ROLE, WAVE
 from cxlib.framework import Framework, find_framework, load_framework, parse_framework
 from cxlib.framework.versions import Comparison, compare_frameworks
 from cxlib.ingest import Imported, convert
 from cxlib.instrument import Instrument
-from cxlib.invitations import Invited, by_cut, read_invitations
+from cxlib.invitations import Invited, read_invitations
 from cxlib.mapping import MappingSpec
 from cxlib.registers import Registers
 from cxlib.registers.reading import read_register
@@ -379,6 +379,8 @@ class LiveEngagement(Engagement):
         release = anonymity.release(tally, self.spec.cuts, self.spec.anonymity.scores)
         instrument = self.instrument
         roles = {role.id: role for role in self.framework.roles}
+        invited = self._invited(release)
+        veiled = self._veiled(release, invited)
         facts = Facts(
             engagement=self._slug,
             client=self.spec.name,
@@ -392,7 +394,7 @@ class LiveEngagement(Engagement):
                     id_,
                     instrument.say(roles[id_].name),
                     roles[id_].kind,
-                    role.population,
+                    None if id_ in veiled else role.population,
                     float(roles[id_].weight if role.weight is None else role.weight),
                 )
                 for id_, role in sorted(self.spec.roles.items(), key=lambda one: list(roles).index(one[0]))
@@ -414,27 +416,33 @@ class LiveEngagement(Engagement):
             estimates=self._estimates(tally, release, instrument),
             reliability=estimates.estimate_reliability(tally, release, instrument),
             drivers=estimates.estimate_drivers(self._tally_in_shards(), release, instrument),
-            invited=self._invited(),
+            invited=invited,
             registers=self.store.registers(self._slug),
             commentary=self.store.commentary(self._slug, self.wave_id),
         )
 
-    def _invited(self) -> pd.DataFrame:
-        """Say how many were invited, in every group of the release plan that the table knows."""
+    def _invited(self, release: anonymity.Release) -> pd.DataFrame:
+        """Say how many were invited, in the groups of the release plan that the table knows and may show."""
         import pandas as pd
 
-        dims = self.spec.dims
-        rows = []
-        for wave in self._waves():
-            told = [Invited(cell, n) for cell, n in self.store.invited(self._slug, wave.id)]
-            for cut in self.spec.cuts:
-                for key, n in sorted(by_cut(told, cut).items()):
-                    value = dict(zip(cut, key, strict=True))
-                    rows.append((wave.id, cut_name(cut), *(value.get(dim, "") for dim in dims), n))
-        names = INVITED.names(dims)
+        rows = [
+            (*key, n)
+            for wave in self._waves()
+            for key, n in anonymity.shown_invited(release, wave.id, self.store.invited(self._slug, wave.id))
+        ]
+        names = INVITED.names(self.spec.dims)
         return pd.DataFrame(rows, columns=names).astype(
             {**dict.fromkeys(names[:-1], "str"), "invited": "int64"}
         )
+
+    def _veiled(self, release: anonymity.Release, invited: pd.DataFrame) -> set[str]:
+        """Name the roles whose population would tell on a hidden group: hidden ones, small ones, and those
+        whose invitations are not shown."""
+        groups = release.groups[release.groups["cut"] == ROLE]
+        small = {id_ for id_, role in self.spec.roles.items() if (role.population or 0) < release.threshold}
+        told = {cell[ROLE] for wave in self._waves() for cell, _ in self.store.invited(self._slug, wave.id)}
+        shown = set(invited.loc[invited["cut"] == ROLE, ROLE])
+        return {*groups.loc[groups["is_hidden"], ROLE], *small, *(told - shown)}
 
     def _estimates(self, tally: Tally, release: anonymity.Release, instrument: Instrument) -> pd.DataFrame:
         import pandas as pd

@@ -66,7 +66,9 @@ def sight(found: Release, tally: Tally, item: str | None = None) -> Sight:
     shown, hidden = [], {}
     for row in found.groups.itertuples(index=False, name=None):
         key = row[: 2 + len(found.dims)]
-        vector = np.array([all(not v or v == c for v, c in zip(key[2:], cell[1:], strict=True)) for cell in cells])
+        vector = np.array(
+            [all(not v or v == c for v, c in zip(key[2:], cell[1:], strict=True)) for cell in cells]
+        )
         if not vector.any():
             continue
         if row[-1] or (item and (*key, item) in gone):
@@ -75,9 +77,13 @@ def sight(found: Release, tally: Tally, item: str | None = None) -> Sight:
             shown.append(vector)
     rows = np.array(shown, dtype=np.int64).reshape(-1, len(cells))
     # What the door has hidden, and every finest cell below k.
-    small = [vector for vector, n in zip(np.eye(len(cells), dtype=bool), true.sum(axis=1), strict=True) if n < K]
+    small = [
+        vector for vector, n in zip(np.eye(len(cells), dtype=bool), true.sum(axis=1), strict=True) if n < K
+    ]
     wanted = np.array([*hidden.values(), *small], dtype=np.int64).reshape(-1, len(cells))
-    return Sight(Published(rows, rows @ true), wanted, wanted @ true.sum(axis=1), families(list(hidden), wanted, rows))
+    return Sight(
+        Published(rows, rows @ true), wanted, wanted @ true.sum(axis=1), families(list(hidden), wanted, rows)
+    )
 
 
 def families(hidden: list[tuple[str, ...]], wanted: np.ndarray, rows: np.ndarray) -> list[list[int]]:

@@ -147,7 +147,9 @@ class _End:
 
     @property
     def is_whole(self) -> bool:
-        return bool(np.isfinite(self.value)) and bool(np.abs(self.point - np.rint(self.point)).max(initial=0) < ROUNDING)
+        return bool(np.isfinite(self.value)) and bool(
+            np.abs(self.point - np.rint(self.point)).max(initial=0) < ROUNDING
+        )
 
 
 @dataclass(frozen=True, eq=False)

@@ -90,7 +90,8 @@ def release(
     for wave in sorted({key[0] for key in finest.keys}):
         at = np.flatnonzero([key[0] == wave for _, key in keys])
         inside = np.flatnonzero([key[0] == wave for key in finest.keys])
-        layout = _layout([keys[one] for one in at], [finest.keys[one] for one in inside], finest.dims)
+        groups = [(part.cut, key[1:]) for part, key in (keys[one] for one in at)]
+        layout = lay_out(groups, [finest.keys[one][1:] for one in inside], finest.dims[1:])
         people = finest.respondents[inside]
         gone = settle(layout, people[:, None], threshold, rules=rules)
         hidden[at] = gone
@@ -108,18 +109,26 @@ class _Part:
     tally: Tally
 
 
-def _layout(
-    groups: Sequence[tuple[_Part, tuple[str, ...]]],
+def lay_out(
+    groups: Sequence[tuple[tuple[str, ...], tuple[str, ...]]],
     cells: Sequence[tuple[str, ...]],
     dims: Sequence[str],
 ) -> Layout:
-    """Lay the groups of one wave out over its finest cells, and pair each with the finer ones in it."""
+    """Lay the groups of one wave out over its finest cells, and pair each with the finer ones in it.
+
+    Parameters
+    ----------
+    groups
+        Pairs (cut, values of its dimensions), cut by cut.
+    cells
+        The finest cells, each with a value a dimension of `dims`.
+    """
     codes = np.array(cells)
     members = np.zeros((len(groups), len(cells)), np.int64)
-    for row, (part, key) in enumerate(groups):
-        columns = [dims.index(dim) for dim in part.cut]
-        members[row] = (codes[:, columns] == np.array(key[1:])).all(axis=1)
-    cuts = {part.cut: np.flatnonzero([one.cut == part.cut for one, _ in groups]) for part, _ in groups}
+    for row, (cut, key) in enumerate(groups):
+        columns = [dims.index(dim) for dim in cut]
+        members[row] = (codes[:, columns] == np.array(key)).all(axis=1)
+    cuts = {cut: np.flatnonzero([one == cut for one, _ in groups]) for cut, _ in groups}
     totals: list[tuple[int, Places]] = []
     for coarse, fine in product(cuts, repeat=2):
         if set(coarse) < set(fine):
@@ -151,7 +160,9 @@ def _frames(
             row = len(groups)
             stated = dict(zip(part.cut, key[1:], strict=True))
             group = (key[0], cut_name(part.cut), *(stated.get(dim, "") for dim in dims))
-            groups.append((*group, None if hidden[row] else int(part.tally.respondents[local]), bool(hidden[row])))
+            groups.append(
+                (*group, None if hidden[row] else int(part.tally.respondents[local]), bool(hidden[row]))
+            )
             if hidden[row]:
                 continue
             for column, (scale, counts) in enumerate(by_item):

@@ -167,4 +167,3 @@ def _under(totals: Totals, held: Places, shown: Flags) -> Places:
     below = [children[shown[children]] for total, children in totals if total in wanted]
     found = np.concatenate([*below, held]) if below else held
     return np.unique(found)
-

@@ -20,6 +20,7 @@ Places = NDArray[np.intp]
 
 # Further moves are made of two of the basis; so many are tried, those that touch the fewest cells first.
 MOST_MOVES = 400
+MOST_TURNS = 8
 # More people than any survey has: nothing bounds the group on that side.
 FAR = 10**9
 
@@ -62,6 +63,37 @@ def walked(moves: Ints, counts: Ints, vectors: Ints) -> Ints:
     # Each answer by itself: nothing published but their sum joins them.
     out: Ints = (changes[:, :, None] * (up + down)[None]).max(axis=1).sum(axis=1)
     return out
+
+
+def climbs(moves: Ints, counts: Ints, vector: Ints, threshold: int) -> bool:
+    """Tell whether walking on, move after move, takes one group's number the threshold apart.
+
+    `moves`, `counts` as for :func:`walked`; `vector` (cells,). Each answer takes the move that changes the
+    group most, until none does: what it reaches is possible, though more may be.
+    """
+    gain = moves @ vector
+    useful = moves[gain != 0] * np.sign(gain[gain != 0])[:, None]
+    gain = np.abs(gain[gain != 0])
+    if not len(gain):
+        return False
+    answers = np.arange(counts.shape[1])
+    apart = 0
+    for sign in (1, -1):
+        ways = useful * sign
+        shrinks = ways < 0
+        by = np.where(shrinks, -ways, 1)
+        at = counts.T.copy()
+        for _ in range(MOST_TURNS):
+            steps = np.where(shrinks[None], at[:, None, :] // by[None], FAR).min(axis=2)
+            best = (steps * gain).argmax(axis=1)
+            taken = steps[answers, best]
+            if not taken.any():
+                break
+            at += taken[:, None] * ways[best]
+            apart += int((taken * gain[best]).sum())
+            if apart >= threshold:
+                return True
+    return False
 
 
 @dataclass(frozen=True, eq=False)

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cxlib.anonymity.audit import Unknown, recovered_union, relation, unknown
-from cxlib.anonymity.bounds import Attack, longer, walked
+from cxlib.anonymity.bounds import Attack, climbs, longer, walked
 from cxlib.anonymity.suppress import Totals, hidden_cells, too_small
 
 Ints = NDArray[np.int64]
@@ -127,6 +127,8 @@ def _betrayed(
     if AUDIT in rules and (gone := np.flatnonzero(open_.recovered(vectors))).size:
         return smallest(rows[relation(members[rows], vectors[gone[0]])])
     doubt[doubt] = walked(moves, counts, vectors[doubt]) < threshold
+    for place in np.flatnonzero(doubt):
+        doubt[place] = not climbs(moves, counts, vectors[place], threshold)
     if AUDIT in rules:
         families = _families(layout.totals, members[:, alone], np.flatnonzero(out), np.flatnonzero(doubt))
         union = recovered_union(open_, vectors, sizes, families, threshold)

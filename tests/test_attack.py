@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
-from itertools import combinations, product
+from itertools import combinations
 
 import numpy as np
 import pytest
@@ -128,7 +128,7 @@ class Outcome:
 
 
 def attacked(kind: str, rules: Collection[str], tables: int = TABLES) -> Outcome:
-    """Attack many tables: those with anything recovered, with a cell held within k, the share of cells shown."""
+    """Attack many tables: those that betray anything, those with a cell held within k, the share shown."""
     rng = np.random.default_rng(20_251)
     layout, lines = table_layout()
     betrayed = narrow = shown = large = 0
@@ -158,7 +158,7 @@ def attacked(kind: str, rules: Collection[str], tables: int = TABLES) -> Outcome
 def test_no_cell_and_no_union_is_recovered_from_a_random_table(kind: str, tell: Tell) -> None:
     found = attacked(kind, RULES)
     tell(
-        f"{kind}: recovered in {found.betrayed} of {TABLES} tables, bounds nearer than {K} in {found.narrow}; "
+        f"{kind}: recovered in {found.betrayed} of {TABLES} tables, nearer than {K} in {found.narrow}; "
         f"{found.visible:.1%} of the cells with at least {K} visible"
     )
     assert (found.betrayed, found.narrow) == (0, 0)
@@ -175,7 +175,7 @@ def test_with_a_rule_switched_off_the_same_attacker_succeeds(name: str, tell: Te
     for kind in GENERATORS:
         found = attacked(kind, OFF[name], 100)
         tell(
-            f"{name}, {kind}: recovered in {found.betrayed} of 100, bounds nearer than {K} in {found.narrow}; "
+            f"{name}, {kind}: recovered in {found.betrayed} of 100, nearer than {K} in {found.narrow}; "
             f"{found.visible:.1%} visible"
         )
         assert found.betrayed

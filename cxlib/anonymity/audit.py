@@ -44,7 +44,7 @@ class Unknown:
 
     def recovered(self, vectors: Ints) -> Flags:
         """Say which (vectors × cells) an attacker computes: those that no move changes."""
-        out: Flags = ~(vectors @ self.moves.T).any(axis=1)
+        out: Flags = np.logical_not((vectors @ self.moves.T).any(axis=1))
         return out
 
 
@@ -67,7 +67,7 @@ def unknown(rows: Ints) -> Unknown:
     basis = null_space(rest[rest.any(axis=1)])
     moves = np.zeros((len(basis), cells), np.int64)
     moves[:, columns] = basis
-    return Unknown(moves.any(axis=0), moves)
+    return Unknown(np.asarray(moves.any(axis=0), np.bool_), moves)
 
 
 def null_space(rows: Ints) -> Ints:

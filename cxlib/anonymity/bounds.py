@@ -135,7 +135,7 @@ class Attack:
         answers = self.counts.shape[1]
         people = self.counts.sum(axis=1)
         problem = _Problem(
-            np.kron(np.eye(answers), distinct),
+            np.asarray(np.kron(np.eye(answers), distinct), np.float64),
             (distinct @ self.counts).T.ravel().astype(float),
         )
         least = vectors @ people

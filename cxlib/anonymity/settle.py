@@ -74,7 +74,7 @@ def settle(
 
     Source: this project's method, section 3, rules 2 to 4, and the attack by bounds at its end.
     """
-    cells = counts.any(axis=1)
+    cells: Flags = np.asarray(counts.any(axis=1), np.bool_)
     people = counts[cells].sum(axis=1)
     members = layout.members[:, cells]
     n = members @ people

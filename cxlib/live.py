@@ -14,13 +14,26 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
+import numpy as np
+from numpy.typing import NDArray
+
 from cxlib import anonymity, estimates
+from cxlib.anonymity.rereleases import Issued, called, issue, told_apart
 from cxlib.commentary import Commentary, CommentarySpec, ToneSpec, composed
 from cxlib.declarations import EngagementSpec, WaveSpec, parse_document, read_document, validate
 from cxlib.engagement import Engagement, library_version
-from cxlib.errors import SHOWN, ConflictError, DeclarationError, IngestError, NotFoundError, Problem, nearest
+from cxlib.errors import (
+    SHOWN,
+    AnonymityError,
+    ConflictError,
+    DeclarationError,
+    IngestError,
+    NotFoundError,
+    Problem,
+    nearest,
+)
 from cxlib.extract import Extract, Facts, RoleFacts, WaveFacts, read_extract
-from cxlib.frames import DATE, INVITED, RESPONDENT, ROLE, WAVE
+from cxlib.frames import DATE, INVITED, NOT_STATED, RESPONDENT, ROLE, WAVE
 from cxlib.framework import Framework, find_framework, load_framework, parse_framework
 from cxlib.framework.versions import Comparison, compare_frameworks
 from cxlib.ingest import Imported, convert
@@ -349,6 +362,32 @@ class LiveEngagement(Engagement):
         made = replace(old[version], version=self.commentary.version + 1)
         return self.store.set_commentary(self._slug, self.wave_id, made, author=by)
 
+    def issued(self) -> dict[str, Issued]:
+        """Return what a run made now would show, wave by wave, and of whom; for the store alone."""
+        key, dims = self.store.pseudonym_key(self._slug).hex()[:16], self.spec.dims
+        released = self.extract.release
+        out = {}
+        for wave in self._waves():
+            digests: list[NDArray[np.uint64]] = []
+            cells: list[tuple[str, ...]] = []
+            for batch in (one for one in self._batches() if one.wave == wave.id):
+                found, where = _digests(self.store.batch_path(batch), dims, key)
+                digests.append(found)
+                cells += where
+            if digests:
+                out[wave.id] = issue(released, wave.id, np.concatenate(digests), cells)
+        return out
+
+    def check_rerelease(self, issued: Mapping[str, Issued] | None = None) -> None:
+        """Hold what a run made now would show against what is out of the same waves.
+
+        Raises
+        ------
+        AnonymityError
+            Naming the groups by which the two would tell on fewer people than the threshold.
+        """
+        check_against_out(self.store, self._slug, issued or self.issued(), self.spec.anonymity.scores)
+
     def at_wave(self, wave: str) -> LiveEngagement:
         """Return a handle on another wave of the same engagement."""
         return LiveEngagement(self.store, self._slug, wave, self._language)
@@ -476,6 +515,44 @@ class LiveEngagement(Engagement):
             is not None
         ]
         return max(last).isoformat() if last else None
+
+
+def _digests(path: Path, dims: Sequence[str], key: str) -> tuple[NDArray[np.uint64], list[tuple[str, ...]]]:
+    """Return a keyed number for each person of a batch with all their answers, and the cell of each."""
+    import pandas as pd
+
+    frame = pd.read_parquet(path)
+    digests = pd.util.hash_pandas_object(frame[sorted(frame)], index=False, hash_key=key)
+    stated = (
+        frame[dim].astype("object").where(frame[dim].notna() & (frame[dim] != ""), NOT_STATED)
+        if dim in frame
+        else [NOT_STATED] * len(frame)
+        for dim in dims
+    )
+    return digests.to_numpy(np.uint64), list(zip(*stated, strict=True))
+
+
+def check_against_out(store: Store, slug: str, issued: Mapping[str, Issued], threshold: int) -> None:
+    """Hold what a run shows against what is out of the same waves of an engagement.
+
+    Raises
+    ------
+    AnonymityError
+        Naming the groups by which the two would tell on fewer people than the threshold.
+    """
+    problems = [
+        Problem(f"wave {wave}, {called(group)}", f"tells on fewer than {threshold} people beside run {run}")
+        for wave, made in issued.items()
+        for run, before in store.releases(slug, wave).items()
+        for group in told_apart(before, made, threshold)
+    ]
+    if problems:
+        raise AnonymityError(
+            f"{slug}: this run is withheld; beside what is out already it would tell on a few people",
+            problems=problems,
+            fix="Import more answers or undo an import, until each of these groups is as it was or at least "
+            f"{threshold} people apart; `cx anonymity {slug}` shows how things stand. Nothing was published.",
+        )
 
 
 def _item_columns(path: Path, dims: Sequence[str]) -> list[str]:

@@ -56,7 +56,12 @@ class Spoils:
 
 
 def attack(
-    published: Published, wanted: Ints, sizes: Ints, families: Sequence[Sequence[int]], k: int
+    published: Published,
+    wanted: Ints,
+    sizes: Ints,
+    families: Sequence[Sequence[int]],
+    k: int,
+    near: int | None = None,
 ) -> Spoils:
     """Attack the groups that the attacker wants to know.
 
@@ -68,6 +73,8 @@ def attack(
         (groups,) true sizes: to tell which spoils count, never used to find them.
     families
         Siblings among the groups, by place: their unions below k are attacked too.
+    near
+        How close bounds have to be to be of interest, by default k; 1 finds what is known exactly, faster.
 
     Returns
     -------
@@ -76,7 +83,7 @@ def attack(
     """
     open_ = _open(published.rows)
     free = np.abs(open_).max(axis=0, initial=0) > NEAR
-    low, high, points = _bounds(published, wanted, free, k)
+    low, high, points = _bounds(published, wanted, free, near or k)
     exact = [at for at in range(len(wanted)) if sizes[at] < k and low[at] == high[at]]
     narrow = [at for at in range(len(wanted)) if high[at] - low[at] < k]
     unions = []

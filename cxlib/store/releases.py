@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, delete, insert, select, update
 
 from cxlib.anonymity.rereleases import Issued
 from cxlib.store.engagements import now
@@ -13,7 +13,11 @@ from cxlib.store.schema import release
 
 
 def write_release(connection: Connection, run: str, wave_key: int, made: Issued) -> None:
-    """Keep what a run shows of a wave; it is not out yet."""
+    """Keep what a run shows of a wave; it is not out yet. A run made again takes the place of its draft."""
+    mine = (release.c.run == run) & (release.c.wave == wave_key)
+    connection.execute(delete(release).where(mine, release.c.out_at.is_(None)))
+    if connection.execute(select(release.c.run).where(mine)).first():
+        return
     content: dict[str, Any] = {
         "dims": made.dims,
         "cells": made.cells,

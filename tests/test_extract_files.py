@@ -28,7 +28,8 @@ COLUMNS = {
     "invited": {"invited"},
     "reliability": {
         "kind", "id", "n", "items", "missing",
-        *(f"{name}{end}" for name in ("alpha", "alpha_standardised", "omega") for end in ("", "_low", "_high")),
+        "alpha", "alpha_low", "alpha_high", "omega", "omega_low", "omega_high",
+        "alpha_standardised", "alpha_standardised_low", "alpha_standardised_high",
     },
     "drivers": {
         "outcome", "driver", "share", "low", "high", "relative", "correlation", "n", "method", "reason",

@@ -39,9 +39,8 @@ def anonymity(
     if as_json:
         printing.print_json({**asdict(found), "visible": found.visible, "withheld": held})
         return
-    print(
-        f"Wave {eng.wave_id}: smallest group {eng.spec.anonymity.scores}; {found.visible:.0%} of figures shown"
-    )
+    smallest = eng.spec.anonymity.scores
+    print(f"Wave {eng.wave_id}: smallest group {smallest}; {found.visible:.0%} of figures shown")
     _print(found)
     print()
     print(held or "Beside what is out already, a run made now tells nothing more.")

@@ -7,10 +7,8 @@ suppression tools for statistical offices know totals, but not items, unions or 
 
 from __future__ import annotations
 
-import json
 import math
 import time
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -20,7 +18,8 @@ from cxlib.frames import ItemScale
 from cxlib.instrument import Instrument
 from cxlib.run.example import draw
 from cxlib.tally import Tally, tally_batches
-from tests.drawn import CUTS, DIMS, ROOT, cx7, harbour
+from tests.bench.harness import write
+from tests.drawn import CUTS, DIMS, cx7, harbour
 
 UNITS = (6, 24, 60)
 ITEMS = 42
@@ -72,9 +71,7 @@ def main() -> None:
     first, last = (found[f"units_{one}"] for one in (UNITS[0], UNITS[-1]))
     found["growth"] = math.log(last / first) / math.log(UNITS[-1] / UNITS[0])
     print(f"time grows with the units to the power {found['growth']:.2f}")
-    out = Path(ROOT) / "reports" / "out" / "bench"
-    out.mkdir(parents=True, exist_ok=True)
-    (out / "anonymity.json").write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+    write("anonymity", {"ours": found})
 
 
 if __name__ == "__main__":

@@ -95,6 +95,12 @@ def attack(
     return Spoils(tuple(exact), tuple(unions), tuple(narrow))
 
 
+def computed(rows: Ints, wanted: Ints) -> NDArray[np.bool_]:
+    """Say which groups linear algebra tells: those that nothing which leaves the figures as they are moves."""
+    known: NDArray[np.bool_] = np.abs(wanted @ _open(rows).T).max(axis=1, initial=0) < NEAR
+    return known
+
+
 def unanimous(published: Published) -> list[int]:
     """Name the figures whose answers all stand at one level."""
     return np.flatnonzero((published.values > 0).sum(axis=1) == 1).tolist()

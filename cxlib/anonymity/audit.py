@@ -2,7 +2,13 @@
 
 Columns are the non-empty finest cells, rows the published groups of one figure. A group is recovered
 where its vector lies in the row space, that is where it is orthogonal to the rows' null space. One null
-space serves the counts of every answer, and every item and composite with the same pattern.
+space serves the counts of every answer, and every item with the same pattern.
+
+Composites are combinations of these rows, or rows of their own that no other pattern makes weaker. A mean,
+an overall, a figure weighted by role or not: each is made of the counts of items that are visible in its
+groups. What is more is the variance of a step, from the moments: Σx_i·x_j of a group. It is shown only
+where both items are, so its rows are among the rows of either item, and its row space within theirs; a
+hidden group that either item's audit keeps out of reach is out of its reach too.
 """
 
 from __future__ import annotations

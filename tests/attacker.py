@@ -96,7 +96,7 @@ def attack(
 
 
 def computed(rows: Ints, wanted: Ints) -> NDArray[np.bool_]:
-    """Say which groups linear algebra tells: those that nothing which leaves the figures as they are moves."""
+    """Say which groups linear algebra tells: those that nothing moves which leaves the figures alone."""
     known: NDArray[np.bool_] = np.abs(wanted @ _open(rows).T).max(axis=1, initial=0) < NEAR
     return known
 

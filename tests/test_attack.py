@@ -122,7 +122,8 @@ def table_layout() -> tuple[Layout, list[list[int]]]:
     cells = 1 + len(rows) + len(columns) + at
     lines = [(1 + row, cells[row]) for row in rows] + [(7 + column, cells[:, column]) for column in columns]
     totals = [(0, 1 + rows), (0, 7 + columns), (0, cells.ravel()), *lines]
-    return Layout(members, totals), [list(line) for _, line in totals]
+    cuts = np.repeat(np.arange(4), [1, *SHAPE, at.size])
+    return Layout(members, totals, cuts), [list(line) for _, line in totals]
 
 
 @dataclass(frozen=True)
@@ -140,7 +141,7 @@ def attacked(kind: str, rules: Collection[str], tables: int = TABLES) -> Outcome
     for _ in range(tables):
         n = GENERATORS[kind](rng).ravel()
         sizes = layout.members @ n
-        gone = settle(Layout(layout.members, layout.totals), n[:, None], K, rules=rules)
+        gone = settle(Layout(layout.members, layout.totals, layout.cuts), n[:, None], K, rules=rules)
         held = n > 0
         rows = layout.members[np.ix_(~gone & (sizes > 0), held)]
         wanted = np.flatnonzero(gone)

@@ -134,7 +134,8 @@ def lay_out(
         if set(coarse) < set(fine):
             overlap = members[cuts[coarse]] @ members[cuts[fine]].T > 0
             totals += [(int(cuts[coarse][row]), cuts[fine][one]) for row, one in enumerate(overlap)]
-    return Layout(members, totals)
+    order = list(cuts)
+    return Layout(members, totals, np.array([order.index(cut) for cut, _ in groups], np.int64))
 
 
 def _frames(

@@ -32,10 +32,13 @@ class Layout:
         (groups × finest cells) of 0 and 1, groups in key order within their cut, cut by cut.
     totals
         Pairs (place of a group, places of the groups of one finer cut that add up to it).
+    cuts
+        (groups,) the number of each group's cut.
     """
 
     members: Ints
     totals: Totals
+    cuts: Ints
     _known: dict[bytes, tuple[Unknown, Ints]] = field(default_factory=dict, repr=False)
 
     def unknown(self, shown: Flags, cells: Flags) -> tuple[Unknown, Ints]:
@@ -121,11 +124,18 @@ def _betrayed(
     doubt = ~apart[wanted]
     rows = np.flatnonzero(shown)
 
-    def smallest(of: Places) -> int:
+    def smallest(of: Places, target: int) -> int:
+        """Of the target's own cut where there is any: its siblings, rather than who else was asked."""
+        group = np.flatnonzero(wanted)[target]
+        own = of[layout.cuts[of] == layout.cuts[group]] if group < len(n) else of
+        of = own if len(own) else of
         return int(of[np.argmin(n[of])])
 
-    if AUDIT in rules and (gone := np.flatnonzero(open_.recovered(vectors))).size:
-        return smallest(rows[relation(members[rows], vectors[gone[0]])])
+    # The same people under another name, and at least k: showing them tells nothing more.
+    is_twin = (sizes >= threshold) & ((vectors[:, None] == members[rows][None]).all(axis=2)).any(axis=1)
+    doubt &= ~is_twin
+    if AUDIT in rules and (gone := np.flatnonzero(open_.recovered(vectors) & ~is_twin)).size:
+        return smallest(rows[relation(members[rows], vectors[gone[0]])], gone[0])
     doubt[doubt] = walked(moves, counts, vectors[doubt]) < threshold
     for place in np.flatnonzero(doubt):
         doubt[place] = not climbs(moves, counts, vectors[place], threshold)
@@ -133,15 +143,17 @@ def _betrayed(
         families = _families(layout.totals, members[:, alone], np.flatnonzero(out), np.flatnonzero(doubt))
         union = recovered_union(open_, vectors, sizes, families, threshold)
         if union is not None:
-            return smallest(rows[relation(members[rows], vectors[list(union)].sum(axis=0))])
+            return smallest(rows[relation(members[rows], vectors[list(union)].sum(axis=0))], union[0])
     found = None
     if BOUNDS in rules and len(places := np.flatnonzero(doubt)):
         free = open_.free
         attack = Attack(members[np.ix_(rows, free)], counts[free])
         found, safe = attack.pinned(vectors[np.ix_(places, free)], threshold)
         doubt[places[safe]] = False
-    apart[np.flatnonzero(wanted)[~doubt]] = True
-    return None if found is None else smallest(_under(layout.totals, rows[found.rows], shown))
+    apart[np.flatnonzero(wanted)[~doubt & ~is_twin]] = True
+    if found is None:
+        return None
+    return smallest(_under(layout.totals, rows[found.rows], shown), places[found.place])
 
 
 def _families(totals: Totals, alone: Ints, places: Places, doubtful: Places) -> list[Places]:

@@ -81,7 +81,14 @@ def sight(found: Release, tally: Tally, item: str | None = None) -> Sight:
         else:
             shown.append(vector)
     rows = np.array(shown, dtype=np.int64).reshape(-1, len(cells))
-    # What the door has hidden, and every finest cell below k.
+    # What the door has hidden, and every finest cell below k. A hidden group of the same k people or more
+    # as a published one is published.
+    names = {vector.tobytes() for vector in shown}
+    hidden = {
+        key: vector
+        for key, vector in hidden.items()
+        if vector.tobytes() not in names or true[vector].sum() < K
+    }
     small = [
         vector for vector, n in zip(np.eye(len(cells), dtype=bool), true.sum(axis=1), strict=True) if n < K
     ]

@@ -33,7 +33,7 @@ from cxlib.errors import (
     nearest,
 )
 from cxlib.extract import Extract, Facts, RoleFacts, WaveFacts, read_extract
-from cxlib.frames import DATE, INVITED, NOT_STATED, RESPONDENT, ROLE, WAVE
+from cxlib.frames import DATE, INVITED, NOT_STATED, RESPONDENT, ROLE, UNSCORED, WAVE
 from cxlib.framework import Framework, find_framework, load_framework, parse_framework
 from cxlib.framework.versions import Comparison, compare_frameworks
 from cxlib.ingest import Imported, convert
@@ -364,18 +364,24 @@ class LiveEngagement(Engagement):
 
     def issued(self) -> dict[str, Issued]:
         """Return what a run made now would show, wave by wave, and of whom; for the store alone."""
+        import pandas as pd
+
         key, dims = self.store.pseudonym_key(self._slug).hex()[:16], self.spec.dims
         released = self.extract.release
         out = {}
         for wave in self._waves():
             digests: list[NDArray[np.uint64]] = []
             cells: list[tuple[str, ...]] = []
+            answered: list[pd.DataFrame] = []
             for batch in (one for one in self._batches() if one.wave == wave.id):
-                found, where = _digests(self.store.batch_path(batch), dims, key)
+                found, where, given = _digests(self.store.batch_path(batch), dims, key)
                 digests.append(found)
                 cells += where
+                answered.append(given)
             if digests:
-                out[wave.id] = issue(released, wave.id, np.concatenate(digests), cells)
+                given = pd.concat(answered, ignore_index=True).fillna(False).astype(bool)
+                mask = {str(item): given[item].to_numpy() for item in given}
+                out[wave.id] = issue(released, wave.id, np.concatenate(digests), cells, mask)
         return out
 
     def check_rerelease(self, issued: Mapping[str, Issued] | None = None) -> None:
@@ -517,8 +523,10 @@ class LiveEngagement(Engagement):
         return max(last).isoformat() if last else None
 
 
-def _digests(path: Path, dims: Sequence[str], key: str) -> tuple[NDArray[np.uint64], list[tuple[str, ...]]]:
-    """Return a keyed number for each person of a batch with all their answers, and the cell of each."""
+def _digests(
+    path: Path, dims: Sequence[str], key: str
+) -> tuple[NDArray[np.uint64], list[tuple[str, ...]], pd.DataFrame]:
+    """Return, a person of a batch: a keyed number of all their answers, the cell, what was answered."""
     import pandas as pd
 
     frame = pd.read_parquet(path)
@@ -529,7 +537,9 @@ def _digests(path: Path, dims: Sequence[str], key: str) -> tuple[NDArray[np.uint
         else [NOT_STATED] * len(frame)
         for dim in dims
     )
-    return digests.to_numpy(np.uint64), list(zip(*stated, strict=True))
+    scored = frame[_item_columns(path, dims)]
+    given = scored.notna() & ~scored.isin(UNSCORED)
+    return digests.to_numpy(np.uint64), list(zip(*stated, strict=True)), given
 
 
 def check_against_out(store: Store, slug: str, issued: Mapping[str, Issued], threshold: int) -> None:

@@ -305,7 +305,7 @@ def changed(people: People, kind: str, rng: np.random.Generator) -> People:
 
 def kept(found: Release, people: People) -> Issued:
     digests = (people.ids * 4 + people.answers).astype(np.uint64)
-    return issue(found, "w", digests, named(people.places))
+    return issue(found, "w", digests, named(people.places), {"x": people.answers > 0})
 
 
 def named(places: np.ndarray) -> list[tuple[str, ...]]:

@@ -26,7 +26,8 @@ def issued(rows: list[tuple[int, Row]]) -> Issued:
     """Issue rows that carry a number: the same number and answers are the same person."""
     found = release(tallied([row for _, row in rows]), CUTS, K)
     digests = np.array([number * 2**32 + crc32(str(row).encode()) for number, row in rows], np.uint64)
-    return issue(found, "w1", digests, [(row["role"], row["unit"]) for _, row in rows])
+    given = {"grain.mill": np.array([row["grain.mill"] is not None for _, row in rows])}
+    return issue(found, "w1", digests, [(row["role"], row["unit"]) for _, row in rows], given)
 
 
 def staff() -> list[tuple[int, Row]]:
@@ -56,6 +57,12 @@ def test_a_few_late_answers_are_told_by_every_group_they_belong_to(n: int) -> No
 
 def test_enough_late_answers_are_not() -> None:
     assert told_apart(issued(staff()), issued(staff() + late(K)), K) == []
+
+
+def test_late_answers_of_which_few_answered_an_item_are_told() -> None:
+    some = late(K)
+    some[0] = (some[0][0], {**some[0][1], "grain.mill": None})
+    assert told_apart(issued(staff()), issued(staff() + some), K)
 
 
 def test_an_erased_respondent_and_a_corrected_answer_are_told() -> None:
@@ -133,6 +140,7 @@ def test_what_is_kept_of_a_run_holds_no_pseudonym(eng: Any) -> None:
     live.store.add_release("crumbs", "run", {"w1": made})
     (back,) = live.store.releases("crumbs", "w1", "run").values()
     assert told_apart(back, made, K) == []
+    assert np.array_equal(back.answered, made.answered)
     assert (back.cells, back.shown, back.withheld) == (made.cells, made.shown, made.withheld)
     assert live.store.releases("crumbs", "w1") == {}
     live.store.mark_out("run")

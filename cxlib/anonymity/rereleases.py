@@ -7,7 +7,7 @@ held against it: group by group, nested groups too, and by linear algebra over b
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -44,6 +44,8 @@ class Issued:
         is another one.
     places
         (people,) the cell of each.
+    items, answered
+        Item ids, and (people × items) who answered which on its scale.
     """
 
     dims: tuple[str, ...]
@@ -52,9 +54,17 @@ class Issued:
     withheld: frozenset[tuple[Named, str]]
     digests: Digests
     places: Ints
+    items: tuple[str, ...]
+    answered: Flags
 
 
-def issue(released: Release, wave: str, digests: Digests, keys: Iterable[Cell]) -> Issued:
+def issue(
+    released: Release,
+    wave: str,
+    digests: Digests,
+    keys: Iterable[Cell],
+    answered: Mapping[str, Flags],
+) -> Issued:
     """Keep one wave of a release.
 
     Parameters
@@ -63,6 +73,8 @@ def issue(released: Release, wave: str, digests: Digests, keys: Iterable[Cell]) 
         (people,) in any order.
     keys
         The cell of each, a value a dimension of the release.
+    answered
+        Item id → (people,) who answered it on its scale.
     """
     names = ["cut", *released.dims]
     groups = released.groups[(released.groups[WAVE] == wave) & ~released.groups["is_hidden"]]
@@ -80,6 +92,8 @@ def issue(released: Release, wave: str, digests: Digests, keys: Iterable[Cell]) 
         ),
         np.asarray(digests, np.uint64)[order],
         np.array([at[one] for one in stated], np.int64)[order],
+        tuple(answered),
+        np.array(list(answered.values()), dtype=bool).reshape(len(answered), len(stated)).T[order],
     )
 
 
@@ -100,39 +114,57 @@ def told_apart(before: Issued, after: Issued, threshold: int) -> list[Named]:
     """
     if before.dims != after.dims:
         return sorted(after.shown)
-    n, first, second = _joined(before, after)
+    same = (before.shown, before.withheld) == (after.shown, after.withheld)
+    if same and np.array_equal(before.digests, after.digests):
+        return []
+    joined = _joined(before, after)
     groups = sorted(before.shown | after.shown | _hidden(before) | _hidden(after))
-    old, new = _vectors(groups, before, first), _vectors(groups, after, second)
+    old, new = _vectors(groups, before, joined.first), _vectors(groups, after, joined.second)
     was, is_ = (np.array([one in side.shown for one in groups], dtype=bool) for side in (before, after))
-    found: set[Named] = set()
     related = _related(groups)
-    left = (old[:, None] & ~new[None]) @ n
-    come = (new[None] & ~old[:, None]) @ n
-    near = related & was[:, None] & is_[None]
-    few = near & (((left > 0) & (left < threshold)) | ((come > 0) & (come < threshold)))
-    found.update(groups[at] for at in np.flatnonzero(few.any(axis=0)))
-    found.update(_computed(groups, old, new, was, is_, n, threshold))
-    hidden_of = {item for side in (before, after) for _, item in side.withheld}
-    patterns: dict[bytes, tuple[Flags, Flags]] = {}
-    for item in hidden_of:
-        seen = tuple(
+    found: set[Named] = set()
+    for item in (None, *sorted({*before.items, *after.items})):
+        n = joined.people(item)
+        held = n > 0
+        seen = [
             shown & np.array([(one, item) not in side.withheld for one in groups], dtype=bool)
             for shown, side in ((was, before), (is_, after))
-        )
-        patterns[seen[0].tobytes() + seen[1].tobytes()] = (seen[0], seen[1])
-    for was_seen, is_seen in patterns.values():
-        found.update(_computed(groups, old, new, was_seen, is_seen, n, None))
+        ]
+        left = (old[:, None] & ~new[None]) @ n
+        come = (new[None] & ~old[:, None]) @ n
+        few = ((left > 0) & (left < threshold)) | ((come > 0) & (come < threshold))
+        near = few & related & seen[0][:, None] & seen[1][None]
+        found.update(groups[at] for at in np.flatnonzero(near.any(axis=0)))
+        found.update(_computed(groups, old[:, held], new[:, held], seen[0], seen[1], n[held], threshold))
     return sorted(found)
 
 
-def _joined(before: Issued, after: Issued) -> tuple[Ints, Ints, Ints]:
-    """Count people by their cells in both releases: (columns,) people, first, second; −1 is in none."""
+@dataclass(frozen=True, eq=False)
+class _Joined:
+    """Two releases at once: columns of people by their cells in both, −1 where they are in none."""
+
+    sides: tuple[Issued, Issued]
+    every: Digests
+    first: Ints
+    second: Ints
+    column: Ints
+
+    def people(self, item: str | None) -> Ints:
+        """Count who is in each column; of an item, who answered it."""
+        mask = np.full(len(self.every), item is None)
+        for side in self.sides:
+            if item in side.items:
+                mask[np.searchsorted(self.every, side.digests)] = side.answered[:, side.items.index(item)]
+        return np.bincount(self.column[mask], minlength=len(self.first)).astype(np.int64)
+
+
+def _joined(before: Issued, after: Issued) -> _Joined:
     every = np.union1d(before.digests, after.digests)
     pair = np.full((len(every), 2), -1, np.int64)
     for side, one in enumerate((before, after)):
         pair[np.searchsorted(every, one.digests), side] = one.places
-    columns, n = np.unique(pair, axis=0, return_counts=True)
-    return n.astype(np.int64), columns[:, 0], columns[:, 1]
+    columns, of = np.unique(pair, axis=0, return_inverse=True)
+    return _Joined((before, after), every, columns[:, 0], columns[:, 1], of.reshape(-1))
 
 
 def _hidden(side: Issued) -> set[Named]:
@@ -173,9 +205,9 @@ def _related(groups: list[Named]) -> Flags:
 
 
 def _computed(
-    groups: list[Named], old: Flags, new: Flags, was: Flags, is_: Flags, n: Ints, threshold: int | None
+    groups: list[Named], old: Flags, new: Flags, was: Flags, is_: Flags, n: Ints, threshold: int
 ) -> set[Named]:
-    """Name what either hides and both together tell; without a threshold, whatever its size."""
+    """Name what either hides, of fewer than the threshold, and both together tell."""
     rows = np.concatenate([old[was], new[is_]]).astype(np.int64)
     open_ = unknown(rows)
     out = set()
@@ -183,14 +215,13 @@ def _computed(
         size = vectors @ n
         # What one release tells by itself is no news, and the door has seen to it.
         alone = unknown(vectors[shown].astype(np.int64)).recovered(vectors.astype(np.int64))
-        gone = ~shown & (size > 0) & ~alone & open_.recovered(vectors.astype(np.int64))
-        if threshold is not None:
-            gone &= size < threshold
+        small = ~shown & (size > 0) & (size < threshold)
+        gone = small & ~alone & open_.recovered(vectors.astype(np.int64))
         out |= {groups[at] for at in np.flatnonzero(gone)}
     both = old & new
     for apart in (old & ~both, new & ~both):
         size = apart @ n
-        few = (size > 0) & (size < (threshold or 0)) & (was | is_)
+        few = (size > 0) & (size < threshold) & (was | is_)
         gone = few & open_.recovered(apart.astype(np.int64))
         out |= {groups[at] for at in np.flatnonzero(gone)}
     return out

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
+from cxlib.cli import anonymity as _anonymity
 from cxlib.cli import batch as _batch
 from cxlib.cli import framework as _framework
 from cxlib.cli import printing
@@ -37,7 +38,9 @@ app = typer.Typer(
 )
 
 app.add_typer(_framework.app, name="framework")
-for _command in (_registers.add, _runs.comment, _runs.approve, _runs.runs, _batch.batch):
+for _command in (
+    _registers.add, _anonymity.anonymity, _runs.comment, _runs.approve, _runs.runs, _batch.batch,
+):  # fmt: skip
     app.command()(_command)
 
 Engagement = Annotated[str, typer.Argument(help="The engagement's name, for example harbour.")]

@@ -29,6 +29,7 @@ import nbformat
 from cxlib.engagement import Engagement, library_version
 from cxlib.errors import KernelError, ReportError, nearest
 from cxlib.extract import read_extract, write_extract
+from cxlib.live import LiveEngagement
 from cxlib.run.pages import Cover, Remark, render
 from cxlib.run.results import results, to_json
 from cxlib.segments import extract_of
@@ -96,6 +97,8 @@ def make_report(
     ------
     ReportError
         Naming client, notebook, cell and cause; the run folder does not exist then.
+    AnonymityError
+        If beside a run that is out already it would tell on a few people.
     """
     if eng.is_empty:
         raise ReportError(
@@ -103,6 +106,10 @@ def make_report(
             fix=f"Import a survey file first: cx import {eng.facts.engagement} FILE --mapping MAPPING",
         )
     notebooks = chosen(eng, settings.notebooks, names)
+    live = eng if isinstance(eng, LiveEngagement) else None
+    issued = live.issued() if live else {}
+    if live:
+        live.check_rerelease(issued)
     moment = now or dt.datetime.now(dt.UTC)
     place = settings.runs / eng.facts.engagement / eng.wave.id
     place.mkdir(parents=True, exist_ok=True)
@@ -125,6 +132,8 @@ def make_report(
         final = place / run_id
         if final.exists():
             raise ReportError(f"{final} is there already", fix="Wait a second and run it again.")
+        if live:
+            live.store.add_release(live.slug, run_id, issued)
         making.rename(final)
     except BaseException:
         if keep is not None and making.exists():

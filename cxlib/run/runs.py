@@ -14,8 +14,10 @@ from typing import Any
 from cxlib.engagement import Engagement
 from cxlib.errors import NotFoundError, ReportError, nearest
 from cxlib.extract import read_extract
+from cxlib.live import check_against_out
 from cxlib.run.reports import MANIFEST, REPORT, RESULTS, compose, digests, manifest_text, sha256_of
 from cxlib.settings import Settings
+from cxlib.store import Store
 
 # What stands beside the engagements' folders.
 BESIDE = frozenset({"bench", "batches", "failed"})
@@ -81,6 +83,8 @@ def approve(settings: Settings, name: str, *, by: str, now: dt.datetime | None =
         If there is no such run.
     ReportError
         If one of its files is not what the manifest says; the run stays the draft that it was.
+    AnonymityError
+        If beside a run that was approved meanwhile it would tell on a few people.
     """
     found = find_run(settings, name)
     if found.trouble:
@@ -97,6 +101,7 @@ def approve(settings: Settings, name: str, *, by: str, now: dt.datetime | None =
             fix="Only what was made can be approved: make the report again.",
         )
     eng = Engagement(read_extract(folder / "extract"), manifest["wave"])
+    _let_out(settings, found, eng)
     _replace(folder / REPORT, compose(folder, found.id, eng, is_draft=False))
     moment = now or dt.datetime.now(dt.UTC)
     manifest["approved"] = {
@@ -107,6 +112,22 @@ def approve(settings: Settings, name: str, *, by: str, now: dt.datetime | None =
     manifest["files"][REPORT] = sha256_of(folder / REPORT)
     _replace(folder / MANIFEST, manifest_text(manifest))
     return _published(folder)
+
+
+def _let_out(settings: Settings, run: Published, eng: Engagement) -> None:
+    """Hold a run against what is out of its waves, and count it among that from now on.
+
+    A run whose engagement this store does not know was made elsewhere, and is that store's to check.
+    """
+    with Store.open(settings) as store:
+        if run.engagement not in {one.slug for one in store.engagements()}:
+            return
+        waves = [wave.id for wave in store.waves(run.engagement)]
+        issued = {
+            wave: one for wave in waves for one in store.releases(run.engagement, wave, run.id).values()
+        }
+        check_against_out(store, run.engagement, issued, eng.facts.threshold_scores)
+        store.mark_out(run.id)
 
 
 def compare_runs(settings: Settings, before: str, after: str) -> list[str]:

@@ -25,6 +25,7 @@ from markupsafe import Markup, escape
 
 from cxlib import look
 from cxlib.errors import ReportError
+from cxlib.exports.document import Cover
 from cxlib.formats import day
 from cxlib.language import Words, words_of
 from cxlib.look import palette, theme, variables
@@ -53,35 +54,6 @@ _LANGUAGE: Final = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{1,8})*")
 
 
 @dataclass(frozen=True)
-class Cover:
-    """What stands on the first page and in the running header of every printed one.
-
-    Attributes
-    ----------
-    client, wave, title : as the reader knows them; any text is safe.
-    date : the day the report speaks of, if its answers are dated.
-    framework : name and version of the instrument.
-    run : id of the published run.
-    language : language tag of the notebooks' text; words of the page itself follow it where
-        `reports/template/words.json` knows it, else they are English.
-    is_draft : marks the cover and every printed page.
-    prepared_by : the consultancy, optional.
-    asked : who was asked, a row a role: its name, how many answered, of how many; as a reader sees them.
-    """
-
-    client: str
-    wave: str
-    title: str
-    date: dt.date | None
-    framework: str
-    run: str
-    language: str = "en"
-    is_draft: bool = True
-    prepared_by: str = ""
-    asked: tuple[tuple[str, str, str], ...] = ()
-
-
-@dataclass(frozen=True)
 class Remark:
     """What an analyst wrote: markdown without HTML, by whom and when."""
 
@@ -96,6 +68,25 @@ class _Heading:
     text: str
     slug: str
     below: list[_Heading] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Written:
+    """What a report says, written once: the page frames it, and every export reads it.
+
+    Attributes
+    ----------
+    sections : each section as a piece of a page, escaped and vetted, in the order of the report.
+    foreword : what stands before them, or nothing.
+    words : of the templates, in the language that `say` speaks.
+    """
+
+    cover: Cover
+    say: Words
+    words: Mapping[str, Any]
+    contents: Sequence[_Heading]
+    foreword: Markup
+    sections: Sequence[Markup]
 
 
 @dataclass
@@ -128,7 +119,22 @@ def render(
     foreword: Remark | None = None,
     tone: Mapping[str, str] | None = None,
 ) -> str:
-    """Put executed notebooks together as one self-contained page.
+    """Put executed notebooks together as one page that asks no host for anything.
+
+    See :func:`write` for the parameters and for what is raised.
+    """
+    return framed(write(notebooks, cover, commentary=commentary, foreword=foreword, tone=tone))
+
+
+def write(
+    notebooks: Sequence[NotebookNode],
+    cover: Cover,
+    *,
+    commentary: Mapping[str, Remark] | None = None,
+    foreword: Remark | None = None,
+    tone: Mapping[str, str] | None = None,
+) -> Written:
+    """Write what executed notebooks show, section by section.
 
     Each first-level heading opens a section. It bears the notebook's `metadata.cx.number` where that has one
     ("" for none), else the next in order. A section whose heading is tagged `appendix` stands at the back,
@@ -152,7 +158,7 @@ def render(
 
     Returns
     -------
-    A whole HTML document that asks no host for anything.
+    What every format of the report is made from.
 
     Raises
     ------
@@ -163,7 +169,6 @@ def render(
     """
     if not _LANGUAGE.fullmatch(cover.language):
         raise ReportError(f"language {cover.language!r}; expected a tag such as en or de-CH")
-    template = read_settings().template
     say = words_of(cover.language)
     words = look.words(say.spoken)
     page = _Page(words, say)
@@ -177,6 +182,14 @@ def render(
         # Said once, where its notebook begins.
         remark = remarks.pop(part.slug, None) if part.slug and not part.is_back else None
         sections.append(_toned(_section(part, page, remark), tone or {}))
+    said = _remark(foreword, page, words["foreword"]) if foreword else Markup("")
+    return Written(cover, say, words, page.contents, said, sections)
+
+
+def framed(written: Written) -> str:
+    """Return the whole HTML document of what was written."""
+    cover, words, say = written.cover, written.words, written.say
+    template = read_settings().template
     style = _style(template, cover, words)
     scripts = (vega_bundle(), _read(template, "report.js"))
     html = (
@@ -187,10 +200,10 @@ def render(
             words=words,
             language=say.spoken,
             untranslated="" if say.is_translated else words["untranslated"],
-            foreword=_remark(foreword, page, words["foreword"]) if foreword else "",
+            foreword=written.foreword,
             date=day(cover.date, say.spoken) if cover.date else "",
-            contents=page.contents,
-            sections=sections,
+            contents=written.contents,
+            sections=written.sections,
             style=look.as_is(style),
             scripts=[look.as_is(script) for script in scripts],
             theme=_data(theme(language=say.spoken), "the theme"),

@@ -26,10 +26,12 @@ from typing import TYPE_CHECKING, Any
 
 import nbformat
 
+from cxlib.branding import Branding, find_branding
 from cxlib.engagement import Engagement, library_version
 from cxlib.errors import ReportError, nearest
 from cxlib.extract import read_extract, write_extract
-from cxlib.run.pages import Cover, Remark, render
+from cxlib.exports.document import Cover
+from cxlib.run.pages import Remark, Written, framed, write
 from cxlib.run.results import results, to_json
 from cxlib.settings import Settings
 from cxlib.tables.html import hidden
@@ -40,6 +42,7 @@ if TYPE_CHECKING:
 KERNEL = "python3"
 CELL_SECONDS = 300
 MAKING = ".making-"
+BRANDING = "branding"
 REPORT, RESULTS, MANIFEST = "report.html", "results.json", "manifest.json"
 # The chapter that belongs to no step, and closes the report.
 BUSINESS = "business_case"
@@ -116,7 +119,12 @@ def make_report(
 
 
 def compose(folder: Path, run_id: str, eng: Engagement, *, is_draft: bool = True) -> str:
-    """Write the page of a run from its own folder: executed notebooks, extract, and what an analyst says.
+    """Return the page of a run, from its own folder; see :func:`written`."""
+    return framed(written(folder, run_id, eng, is_draft=is_draft))
+
+
+def written(folder: Path, run_id: str, eng: Engagement, *, is_draft: bool = True) -> Written:
+    """Write what a run says from its own folder: executed notebooks, extract, and what an analyst adds.
 
     Parameters
     ----------
@@ -140,13 +148,18 @@ def compose(folder: Path, run_id: str, eng: Engagement, *, is_draft: bool = True
         is_draft=is_draft,
         asked=_asked(eng),
     )
-    return render(
+    return write(
         [nbformat.read(path, as_version=4) for path in sorted((folder / "notebooks").glob("*.ipynb"))],
         cover,
         commentary={slug: remark(text) for slug, text in said.chapters.items()},
         foreword=remark(said.foreword) if said.foreword else None,
         tone=said.toned(eng.sentences) if said.tone else None,
     )
+
+
+def branding_of(folder: Path) -> Branding:
+    """Return the look that a run was made with."""
+    return find_branding(folder / BRANDING)
 
 
 def _asked(eng: Engagement) -> tuple[tuple[str, str, str], ...]:

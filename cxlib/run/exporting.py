@@ -1,0 +1,112 @@
+"""Exports of a run: the same content as its page, as files beside it."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from cxlib.branding import Branding
+from cxlib.engagement import Engagement
+from cxlib.errors import NotFoundError, nearest
+from cxlib.exports.document import Report, read_blocks
+from cxlib.extract import read_extract
+from cxlib.files import replaced
+from cxlib.formats import day
+from cxlib.run.pages import Written
+
+# What a report can be besides the page and its figures, which every run has.
+FILES: Final = {"pdf": "report.pdf", "docx": "report.docx", "xlsx": "report.xlsx", "pptx": "report.pptx"}
+ALWAYS: Final = ("html", "json")
+
+
+def formats_of(text: str) -> tuple[str, ...]:
+    """Read a list of formats such as "html,pdf".
+
+    Raises
+    ------
+    NotFoundError
+        If one of them is none, naming the nearest.
+    """
+    known = (*ALWAYS, *FILES)
+    asked = [one.strip().lower() for one in text.split(",") if one.strip()]
+    for one in asked:
+        if one not in known:
+            raise NotFoundError(
+                f"no format {one!r}{nearest(one, known)}", fix=f"There are: {', '.join(known)}."
+            )
+    return tuple(dict.fromkeys(asked))
+
+
+def report_of(written: Written, branding: Branding, moment: dt.datetime) -> Report:
+    """Return the document of what was written: what every export is made from."""
+    cover, say = written.cover, written.say
+    return Report(
+        cover,
+        written.words,
+        say.spoken,
+        moment,
+        day(cover.date, say.spoken) if cover.date else "",
+        read_blocks(written.foreword),
+        tuple(read_blocks(one) for one in written.sections),
+        branding,
+    )
+
+
+def read_report(folder: Path) -> Report:
+    """Return the document of a published run, from its own folder."""
+    from cxlib.run.reports import MANIFEST, branding_of, written
+
+    manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+    eng = Engagement(read_extract(folder / "extract"), manifest["wave"])
+    said = written(folder, manifest["run"], eng, is_draft=not manifest.get("approved"))
+    return report_of(said, branding_of(folder), dt.datetime.fromisoformat(manifest["made_at"]))
+
+
+def export(
+    folder: Path,
+    report: Report,
+    results: Mapping[str, Any],
+    formats: Iterable[str],
+    *,
+    say: Callable[[str], None] = lambda line: None,
+) -> dict[str, float]:
+    """Write exports into a run's folder, each whole or not at all.
+
+    Returns
+    -------
+    Seconds per format. Charts are drawn once: the first format that shows them takes the time.
+    """
+    import time
+
+    seconds: dict[str, float] = {}
+    for name in formats:
+        if name in ALWAYS:
+            continue
+        say(f"writing {FILES[name]}")
+        started = time.perf_counter()
+        data = _made(name, report, results)
+        with replaced(folder / FILES[name]) as part:
+            part.write_bytes(data)
+        seconds[name] = round(time.perf_counter() - started, 2)
+    return seconds
+
+
+def _made(name: str, report: Report, results: Mapping[str, Any]) -> bytes:
+    if name == "pdf":
+        from cxlib.exports.pdf import to_pdf
+
+        return to_pdf(report)
+    if name == "docx":
+        from cxlib.exports.word import to_docx
+
+        return to_docx(report)
+    if name == "pptx":
+        from cxlib.exports.slides import to_pptx
+
+        return to_pptx(report)
+    from cxlib.exports.excel import to_xlsx
+
+    return to_xlsx(report, results)

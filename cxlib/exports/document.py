@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
@@ -16,6 +17,9 @@ from typing import Any, Final
 
 from cxlib.branding import Branding
 from cxlib.errors import ReportError
+
+
+_UNWRITABLE: Final = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ufdd0-\ufdef\ufffe\uffff\ud800-\udfff]")
 
 
 @dataclass(frozen=True)
@@ -177,6 +181,11 @@ def plain(text: Text) -> str:
     return " ".join("".join(span.text for span in text).split())
 
 
+def clean(text: str) -> str:
+    """Return a text without the characters that no file of XML can hold; each is shown as lost."""
+    return _UNWRITABLE.sub("\ufffd", text)
+
+
 # ---------------------------------------------------------------- reading
 
 
@@ -253,7 +262,7 @@ class _Tree(HTMLParser):
         self.open = [self.root]
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        node = _Node(tag, {name: value or "" for name, value in attrs})
+        node = _Node(tag, {name: clean(value or "") for name, value in attrs})
         self.open[-1].children.append(node)
         if tag not in self.VOID:
             self.open.append(node)
@@ -268,7 +277,7 @@ class _Tree(HTMLParser):
             self.open.pop()
 
     def handle_data(self, data: str) -> None:
-        self.open[-1].children.append(data)
+        self.open[-1].children.append(clean(data))
 
 
 _INLINE: Final = frozenset(

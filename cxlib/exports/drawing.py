@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from cxlib import look
 from cxlib.errors import ReportError
-from cxlib.exports.document import Chart, Report
+from cxlib.exports.document import Chart, Report, clean
 from cxlib.settings import read_settings
 
 # The width at which a chart is drawn, in its own pixels: type of 13 px is 9 pt across an A4 page's text.
@@ -87,7 +87,7 @@ def _drawn(spec: str, config: str, folder: str, title: str) -> str:
         )
     except ValueError as error:
         raise ReportError(f"a chart could not be drawn ({title[:80]}): {str(error)[:200]}") from None
-    return drawn
+    return clean(drawn)
 
 
 @lru_cache(maxsize=256)

@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Iterable
 from functools import lru_cache
+from itertools import pairwise
 from typing import Any, Final
 
 from cxlib import look
@@ -29,9 +30,9 @@ from cxlib.settings import read_settings
 # PDF/UA-1: a standard that screen readers know. Characters that no font on this machine has break it.
 STANDARD: Final = "ua-1"
 _RANGE: Final = re.compile(r"U\+([0-9A-F]+)(?:-([0-9A-F]+))?")
+# Greek, Cyrillic, arrows and signs of mathematics: in the fonts that Typst brings itself.
+_TYPST: Final = [(0x391, 0x3C9), (0x400, 0x45F), (0x2190, 0x2193), (0x2200, 0x2265)]
 _LINK: Final = re.compile(r"(https?:|mailto:)", re.IGNORECASE)
-# Signs that steer a page rather than stand on it: Typst refuses some, and no reader misses them.
-_STEERING: Final = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ufffe\uffff\ud800-\udfff]")
 
 
 def to_pdf(report: Report) -> bytes:
@@ -47,7 +48,7 @@ def to_pdf(report: Report) -> bytes:
     """
     import typst
 
-    data = _STEERING.sub("\ufffd", json.dumps(_plain(report), ensure_ascii=False))
+    data = json.dumps(_plain(report), ensure_ascii=False)
     source = (read_settings().template / "report.typ").read_bytes()
     common: dict[str, Any] = {
         "font_paths": [str(fonts())],
@@ -70,11 +71,11 @@ def to_pdf(report: Report) -> bytes:
 def _shipped() -> list[tuple[int, int]]:
     faces = json.loads((read_settings().template / "theme.json").read_text(encoding="utf-8"))["faces"]
     found = (match.groups() for one in faces for match in _RANGE.finditer(one["range"]))
-    return [(int(low, 16), int(high or low, 16)) for low, high in found]
+    return [*_TYPST, *((int(low, 16), int(high or low, 16)) for low, high in found)]
 
 
 def _has_glyphs(text: str) -> bool:
-    """Tell whether the shipped fonts have every character."""
+    """Tell whether the fonts that travel with the suite and with Typst have every character."""
     return all(any(low <= ord(char) <= high for low, high in _shipped()) for char in set(text) if char > "~")
 
 
@@ -142,7 +143,11 @@ def _bare(blocks: Iterable[Block]) -> list[Block]:
 
 
 def _blocks(blocks: Iterable[Block], report: Report) -> list[dict[str, Any]]:
-    return [_block(one, report) for one in blocks]
+    found = [_block(one, report) for one in blocks]
+    for one, after in pairwise(found):
+        # What introduces a chart or a table stays with it.
+        one["sticky"] = after["type"] not in ("heading", "paragraph")
+    return found
 
 
 def _block(one: Block, report: Report) -> dict[str, Any]:
@@ -151,7 +156,7 @@ def _block(one: Block, report: Report) -> dict[str, Any]:
             anchor = f"s-{one.slug}" if one.slug else ""
             return {"type": "heading", "level": one.level, "number": one.number, "text": one.text, "anchor": anchor}
         case Paragraph():
-            return {"type": "paragraph", "kind": one.kind, "text": _spans(one.text)}
+            return {"type": "paragraph", "kind": one.kind, "text": _spans(one.text), "sticky": False}
         case Listing():
             items = [_blocks(item, report) for item in one.items]
             return {"type": "listing", "kind": one.kind, "ordered": one.is_ordered, "items": items}

@@ -5,13 +5,14 @@ from __future__ import annotations
 import datetime as dt
 import json
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
 from cxlib.branding import Branding
 from cxlib.engagement import Engagement
 from cxlib.errors import NotFoundError, nearest
-from cxlib.exports.document import Report, read_blocks
+from cxlib.exports.document import Report, clean, read_blocks
 from cxlib.extract import read_extract
 from cxlib.files import replaced
 from cxlib.formats import day
@@ -42,7 +43,12 @@ def formats_of(text: str) -> tuple[str, ...]:
 
 def report_of(written: Written, branding: Branding, moment: dt.datetime) -> Report:
     """Return the document of what was written: what every export is made from."""
-    cover, say = written.cover, written.say
+    say = written.say
+    cover = replace(
+        written.cover,
+        **{name: clean(getattr(written.cover, name)) for name in ("client", "wave", "title", "prepared_by")},
+        asked=tuple((clean(name), n, of) for name, n, of in written.cover.asked),
+    )
     return Report(
         cover,
         written.words,

@@ -70,8 +70,9 @@ def template() -> bytes:
         font.color.rgb = RGBColor.from_string(colours[colour][1:].upper())
         space.space_before, space.space_after = Pt(before), Pt(after)
         space.keep_with_next = name in KEPT
-        for border in style.element.findall(".//{*}pBdr"):
-            border.getparent().remove(border)
+        # What Word's own styles bring besides: rules below titles, letters set apart.
+        for extra in [*style.element.findall(".//{*}pBdr"), *style.element.findall("{*}rPr/{*}spacing")]:
+            extra.getparent().remove(extra)
     styles["TOC 2"].paragraph_format.left_indent = Mm(8)
     styles["CX Number"].paragraph_format.left_indent = Mm(6)
     styles["CX Number"].paragraph_format.first_line_indent = Mm(-6)

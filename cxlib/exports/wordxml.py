@@ -50,7 +50,7 @@ def runs(text: Iterable[Span], *, size: int = 0, bold: bool = False) -> list[Any
         if span.is_small:
             look.append(element("color", val="55636A"))
         if size or span.is_small:
-            half = round((size or 19) * (0.85 if span.is_small else 1))
+            half = min(round((size or 19) * 0.85), 17) if span.is_small else size
             look.append(element("sz", val=str(half)))
         content: list[Any] = []
         for place, line in enumerate(span.text.split("\n")):

@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from io import BytesIO
+from math import ceil
 from typing import Any, Final
 
 from cxlib.exports.archive import dated
@@ -19,6 +20,8 @@ from cxlib.exports.drawing import colours
 # Excel's own limits.
 MOST_NAME, MOST_TEXT, MOST_ROWS = 31, 32_767, 1_048_000
 WIDEST: Final = 60
+# Points of one line of text at the size that a workbook opens with.
+_LINE: Final = 15
 _NOT_IN_NAMES: Final = re.compile(r"[\[\]:*?/\\]")
 # Fields that are shares [0–1], by how their names end; and counts, which have no decimals.
 _SHARES: Final = ("share", "_share", "top_box", "bottom_box")
@@ -188,12 +191,17 @@ class _Book:
         return down
 
     def sheet(self, page: Any, sheet: Sheet) -> None:
+        widths = []
         for at, heading in enumerate(sheet.head):
             texts = [_written(row[at]) for row in sheet.rows[:500]]
             longest = max([len(heading), *(len(one) if isinstance(one, str) else 8 for one in texts)])
-            page.set_column(at, at, min(max(longest + 2, 8), WIDEST))
+            widths.append(min(max(longest + 2, 8), WIDEST))
+            page.set_column(at, at, widths[at])
             page.write_string(0, at, clean(heading), self.head)
         for down, row in enumerate(sheet.rows[:MOST_ROWS], 1):
+            # Not every program finds the height of broken lines out by itself.
+            if (lines := _lines(row, widths)) > 1:
+                page.set_row(down, _LINE * min(lines, 27))
             for at, value in enumerate(row):
                 self.cell(page, down, at, _written(value), sheet.head[at])
         page.freeze_panes(1, 1)
@@ -219,6 +227,11 @@ class _Book:
         state = f" · {self.report.words['draft']}" if cover.is_draft else ""
         said = clean(f"{cover.client[:60]} · {cover.wave[:30]}{state}").replace("&", "&&")
         page.set_footer(f"&L{said}&R&P / &N")
+
+
+def _lines(row: Sequence[Any], widths: Sequence[int]) -> int:
+    texts = ((value, width) for value, width in zip(row, widths, strict=True) if isinstance(value, str))
+    return max((sum(ceil((len(part) or 1) / width) for part in text.split("\n")) for text, width in texts), default=1)
 
 
 def _kind(heading: str, value: float) -> str:

@@ -185,6 +185,8 @@ class _Deck:
         self.text(page, MARGIN, BOTTOM - 0.8, room, 0.8, said, 12, "ink")
 
     def table(self, page: Any, table: Table) -> None:
+        from pptx.enum.text import MSO_ANCHOR
+
         room = WIDTH - 2 * MARGIN
         rows, columns = len(table.rows) + 1, len(table.head)
         high = min(0.5, (BOTTOM - TOP) / rows)
@@ -208,6 +210,7 @@ class _Deck:
                 cell.margin_top = cell.margin_bottom = self.inches(0.03)
                 self.write(cell, [text], size, "paper" if down == 0 else "ink", bold=down == 0,
                            right=table.numeric[across])  # fmt: skip
+                cell.vertical_anchor = MSO_ANCHOR.MIDDLE
                 _ruled(cell, self.colours["rule"])
                 if down == 0:
                     cell.fill.solid()

@@ -134,7 +134,9 @@ def read_branding(path: Path) -> Branding:
         )  # fmt: skip
     if template and not template.startswith(b"PK"):
         problems.append(
-            _problem(document, ("word_template",), "no Word document", spec.word_template or "", "a .docx file")
+            _problem(
+                document, ("word_template",), "no Word document", spec.word_template or "", "a .docx file"
+            )
         )
     if problems:
         raise declaration_error(document, problems)
@@ -184,7 +186,13 @@ def _beside(
         if size <= MOST_BYTES:
             return file.read_bytes()
         problems.append(
-            _problem(document, (field,), "too large", f"{name}, {size / 1e6:.1f} MB", f"at most {MOST_BYTES / 1e6:.0f} MB")
+            _problem(
+                document,
+                (field,),
+                "too large",
+                f"{name}, {size / 1e6:.1f} MB",
+                f"at most {MOST_BYTES / 1e6:.0f} MB",
+            )
         )
     except OSError:
         problems.append(_problem(document, (field,), "no such file", name, f"a file beside {document.name}"))

@@ -19,7 +19,9 @@ from cxlib.branding import Branding
 from cxlib.errors import ReportError
 
 
-_UNWRITABLE: Final = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ufdd0-\ufdef\ufffe\uffff\ud800-\udfff]")
+_UNWRITABLE: Final = re.compile(
+    "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ufdd0-\ufdef\ufffe\uffff\ud800-\udfff]"
+)
 
 
 @dataclass(frozen=True)
@@ -399,7 +401,9 @@ def _chart(node: _Node) -> Chart:
 
 
 def _raw(node: _Node) -> str:
-    return "".join(one if isinstance(one, str) else "\n" if one.tag == "br" else _raw(one) for one in node.children)
+    return "".join(
+        one if isinstance(one, str) else "\n" if one.tag == "br" else _raw(one) for one in node.children
+    )
 
 
 def _text(nodes: Iterable[_Node | str]) -> Text:

@@ -67,9 +67,7 @@ def _concrete(part: Mapping[str, Any], known: Mapping[str, str]) -> str:
 
     def put(value: Any) -> Any:
         if isinstance(value, Mapping):
-            return {
-                name: one if name in ("values", "datasets") else put(one) for name, one in value.items()
-            }
+            return {name: one if name in ("values", "datasets") else put(one) for name, one in value.items()}
         if isinstance(value, list):
             return [put(one) for one in value]
         if isinstance(value, str):

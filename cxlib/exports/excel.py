@@ -71,12 +71,22 @@ def to_xlsx(report: Report, results: Mapping[str, Any]) -> bytes:
 
 def sheets(results: Mapping[str, Any]) -> Iterator[Sheet]:
     """Yield the sheets, in the order of the workbook."""
-    yield _of("Actions", "What to do, in order: item, state, level, target, who, days, reason", results["recommendations"])
-    yield _of("Findings", "Every comparison, with interval, n and adjusted p; confirmed ones are beyond chance", results["findings"])
+    yield _of(
+        "Actions",
+        "What to do, in order: item, state, level, target, who, days, reason",
+        results["recommendations"],
+    )
+    yield _of(
+        "Findings",
+        "Every comparison, with interval, n and adjusted p; confirmed ones are beyond chance",
+        results["findings"],
+    )
     yield _of("Participation", "Who answered, a row a role", results["participation"])
     yield _of("Response", "Invited and answered, by unit", results["response"])
     order = results["sequence"]
-    yield _of("Sequence", "Each step in sequence: level, what of it is supported, what runs ahead", order["steps"])
+    yield _of(
+        "Sequence", "Each step in sequence: level, what of it is supported, what runs ahead", order["steps"]
+    )
     stand = {name: value for name, value in order.items() if name != "steps"}
     yield _fields("Position", "Where the organisation stands in the sequence", stand)
     yield _of("Sensitivity", "How much hangs on the convention of gate and slack", results["sensitivity"])
@@ -231,7 +241,9 @@ class _Book:
 
 def _lines(row: Sequence[Any], widths: Sequence[int]) -> int:
     texts = ((value, width) for value, width in zip(row, widths, strict=True) if isinstance(value, str))
-    return max((sum(ceil((len(part) or 1) / width) for part in text.split("\n")) for text, width in texts), default=1)
+    return max(
+        (sum(ceil((len(part) or 1) / width) for part in text.split("\n")) for text, width in texts), default=1
+    )
 
 
 def _kind(heading: str, value: float) -> str:

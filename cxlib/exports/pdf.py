@@ -154,7 +154,13 @@ def _block(one: Block, report: Report) -> dict[str, Any]:
     match one:
         case Heading():
             anchor = f"s-{one.slug}" if one.slug else ""
-            return {"type": "heading", "level": one.level, "number": one.number, "text": one.text, "anchor": anchor}
+            return {
+                "type": "heading",
+                "level": one.level,
+                "number": one.number,
+                "text": one.text,
+                "anchor": anchor,
+            }
         case Paragraph():
             return {"type": "paragraph", "kind": one.kind, "text": _spans(one.text), "sticky": False}
         case Listing():

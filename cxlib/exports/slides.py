@@ -61,7 +61,9 @@ def _shown(report: Report) -> Iterator[tuple[str, list[Block]]]:
             elif isinstance(block, Chart):
                 yield block.title, [block]
             elif (isinstance(block, Terms) and block.kind == "figures") or (
-                isinstance(block, Table) and 0 < len(block.rows) <= MOST_ROWS and len(block.head) <= MOST_COLUMNS
+                isinstance(block, Table)
+                and 0 < len(block.rows) <= MOST_ROWS
+                and len(block.head) <= MOST_COLUMNS
             ):
                 yield title, [block]
 
@@ -114,7 +116,11 @@ class _Deck:
         self.write(title, [[Span(cover.title)]], 44, "oncover", serif=True)
         self.place(below, MARGIN, 4.4, WIDTH - 2 * MARGIN, 1.8)
         lines = [cover.client, " · ".join(one for one in (cover.wave, report.date) if one)]
-        beside = ("" if report.is_translated else words["untranslated"], cover.prepared_by, report.branding.line)
+        beside = (
+            "" if report.is_translated else words["untranslated"],
+            cover.prepared_by,
+            report.branding.line,
+        )
         lines += [one for one in beside if one]
         self.write(below, [[Span(one)] for one in lines], 18, "quiet")
         state = words["draft_long"] if cover.is_draft else words["published"]
@@ -198,9 +204,7 @@ class _Deck:
         grid = frame.table
         grid._tbl.tblPr.find("{*}tableStyleId").text = _PLAIN
         grid.horz_banding = False
-        longest = [
-            max(len(plain(row[at])) for row in (table.head, *table.rows)) for at in range(columns)
-        ]
+        longest = [max(len(plain(row[at])) for row in (table.head, *table.rows)) for at in range(columns)]
         weights = [max(6.0, min(one, 40) ** 0.9) for one in longest]
         for at, weight in enumerate(weights):
             grid.columns[at].width = self.inches(room * weight / sum(weights))

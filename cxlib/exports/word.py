@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from io import BytesIO
+from itertools import zip_longest
 from typing import TYPE_CHECKING, Any, Final
 
 from cxlib.errors import ReportError
@@ -179,7 +180,11 @@ class _Writer:
             self.say([Span(words["asked"], is_bold=True)], "CX Fact")
         for name, n, of in cover.asked:
             self.say([Span(" ".join((f"{name}:", n, *((words["of"], of) if of else ()))))], "CX Fact")
-        beside = ("" if report.is_translated else words["untranslated"], cover.prepared_by, report.branding.line)
+        beside = (
+            "" if report.is_translated else words["untranslated"],
+            cover.prepared_by,
+            report.branding.line,
+        )
         for one in beside:
             if one:
                 self.say([Span(one)], "CX Note")
@@ -196,17 +201,19 @@ class _Writer:
             self.put(element)
 
     def blocks(self, blocks: Iterable[Block]) -> None:
-        for one in blocks:
-            self.block(one)
+        found = list(blocks)
+        for one, after in zip_longest(found, found[1:]):
+            # What introduces a chart or a table stays with it.
+            self.block(one, keep=isinstance(after, Chart | Table | Terms))
 
-    def block(self, one: Block) -> None:
+    def block(self, one: Block, *, keep: bool = False) -> None:
         match one:
             case Heading():
                 text = [Span(f"{one.number}\u2002{one.text}" if one.number else one.text)]
                 made = paragraph(text, self.style(f"Heading {min(one.level, 4)}"), page_break=one.level == 1)
                 self.put(bookmarked(made, f"s-{one.slug}", self.marks) if one.slug else made)
             case Paragraph():
-                self.say(one.text, STYLES.get(one.kind, "Body Text"))
+                self.say(one.text, STYLES.get(one.kind, "Body Text"), keep=keep)
             case Listing():
                 self.listing(one)
             case Terms():

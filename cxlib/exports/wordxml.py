@@ -84,6 +84,7 @@ def paragraph(
     size: int = 0,
     bold: bool = False,
     right: bool = False,
+    in_cell: bool = False,
 ) -> Any:
     """Build a paragraph; `tab` is the place of a right tab stop in EMU."""
     about = [element("pStyle", val=style)] if style else []
@@ -95,6 +96,8 @@ def paragraph(
         # The style's own stops are for another page.
         stops = [element("tab", val="clear", pos=pos) for pos in ("4680", "9360", "4320", "8640")]
         about.append(element("tabs", [*stops, element("tab", val="right", pos=str(tab // _EMU_A_TWIP))]))
+    if in_cell:
+        about.append(element("spacing", before="20", after="20"))
     if right:
         about.append(element("jc", val="right"))
     made = element("p", [element("pPr", about)])
@@ -193,12 +196,17 @@ def table_of(
 
 
 def _row(
-    cells: Sequence[Text], columns: Sequence[int], numeric: Sequence[bool], size: int, *, is_head: bool = False
+    cells: Sequence[Text],
+    columns: Sequence[int],
+    numeric: Sequence[bool],
+    size: int,
+    *,
+    is_head: bool = False,
 ) -> Any:
     about = [element("cantSplit"), *([element("tblHeader")] if is_head else [])]
     made = element("tr", [element("trPr", about)])
     for text, width, is_number in zip(cells, columns, numeric, strict=False):
         holder = element("tcPr", [element("tcW", w=str(width), type="dxa")])
-        written = paragraph(text, "", size=size, bold=is_head, right=is_number)
+        written = paragraph(text, "", size=size, bold=is_head, right=is_number, in_cell=True)
         made.append(element("tc", [holder, written]))
     return made

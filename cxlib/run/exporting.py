@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 import datetime as dt
-import json
+import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
-from pathlib import Path
 from typing import Any, Final
 
 from cxlib.branding import Branding
-from cxlib.engagement import Engagement
 from cxlib.errors import NotFoundError, nearest
 from cxlib.exports.document import Report, clean, read_blocks
-from cxlib.extract import read_extract
-from cxlib.files import replaced
 from cxlib.formats import day
 from cxlib.run.pages import Written
 
@@ -61,58 +57,58 @@ def report_of(written: Written, branding: Branding, moment: dt.datetime) -> Repo
     )
 
 
-def read_report(folder: Path) -> Report:
-    """Return the document of a published run, from its own folder."""
-    from cxlib.run.reports import MANIFEST, branding_of, written
-
-    manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
-    eng = Engagement(read_extract(folder / "extract"), manifest["wave"])
-    said = written(folder, manifest["run"], eng, is_draft=not manifest.get("approved"))
-    return report_of(said, branding_of(folder), dt.datetime.fromisoformat(manifest["made_at"]))
-
-
-def export(
-    folder: Path,
+def exports_of(
     report: Report,
-    results: Mapping[str, Any],
+    results: Callable[[], Mapping[str, Any]],
     formats: Iterable[str],
     *,
     say: Callable[[str], None] = lambda line: None,
-) -> dict[str, float]:
-    """Write exports into a run's folder, each whole or not at all.
+) -> tuple[dict[str, bytes], dict[str, float]]:
+    """Make the files of the formats asked for, in memory.
+
+    Parameters
+    ----------
+    results
+        Gives what `results.json` holds, where a format needs it.
 
     Returns
     -------
-    Seconds per format. Charts are drawn once: the first format that shows them takes the time.
-    """
-    import time
+    Files by name, and seconds by format. Charts are drawn once: the first format that shows them takes the
+    time.
 
+    Raises
+    ------
+    ReportError
+        If one of them cannot be made.
+    """
+    files: dict[str, bytes] = {}
     seconds: dict[str, float] = {}
     for name in formats:
         if name in ALWAYS:
             continue
         say(f"writing {FILES[name]}")
         started = time.perf_counter()
-        data = _made(name, report, results)
-        with replaced(folder / FILES[name]) as part:
-            part.write_bytes(data)
+        files[FILES[name]] = _made(name, report, results)
         seconds[name] = round(time.perf_counter() - started, 2)
-    return seconds
+    return files, seconds
 
 
-def _made(name: str, report: Report, results: Mapping[str, Any]) -> bytes:
-    if name == "pdf":
-        from cxlib.exports.pdf import to_pdf
+def _made(name: str, report: Report, results: Callable[[], Mapping[str, Any]]) -> bytes:
+    # Each library is loaded where its format is asked for, and only there.
+    match name:
+        case "pdf":
+            from cxlib.exports.pdf import to_pdf
 
-        return to_pdf(report)
-    if name == "docx":
-        from cxlib.exports.word import to_docx
+            return to_pdf(report)
+        case "docx":
+            from cxlib.exports.word import to_docx
 
-        return to_docx(report)
-    if name == "pptx":
-        from cxlib.exports.slides import to_pptx
+            return to_docx(report)
+        case "pptx":
+            from cxlib.exports.slides import to_pptx
 
-        return to_pptx(report)
-    from cxlib.exports.excel import to_xlsx
+            return to_pptx(report)
+        case _:
+            from cxlib.exports.excel import to_xlsx
 
-    return to_xlsx(report, results)
+            return to_xlsx(report, results())

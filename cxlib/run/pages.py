@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING, Any, Final
 from markupsafe import Markup, escape
 
 from cxlib import look
+from cxlib.branding import Branding
 from cxlib.errors import ReportError
 from cxlib.exports.document import Cover
 from cxlib.formats import day
@@ -186,11 +187,12 @@ def write(
     return Written(cover, say, words, page.contents, said, sections)
 
 
-def framed(written: Written) -> str:
-    """Return the whole HTML document of what was written."""
+def framed(written: Written, branding: Branding | None = None) -> str:
+    """Return the whole HTML document of what was written, in a consultancy's look or the suite's own."""
+    own = branding or Branding()
     cover, words, say = written.cover, written.words, written.say
     template = read_settings().template
-    style = _style(template, cover, words)
+    style = _style(template, cover, words, own)
     scripts = (vega_bundle(), _read(template, "report.js"))
     html = (
         look.templates()
@@ -202,6 +204,8 @@ def framed(written: Written) -> str:
             untranslated="" if say.is_translated else words["untranslated"],
             foreword=written.foreword,
             date=day(cover.date, say.spoken) if cover.date else "",
+            logo=own.logo.address if own.logo else "",
+            line=own.line,
             contents=written.contents,
             sections=written.sections,
             style=look.as_is(style),
@@ -569,7 +573,7 @@ def _policy(styles: Iterable[str], scripts: Iterable[str]) -> str:
     )
 
 
-def _style(template: Path, cover: Cover, words: Mapping[str, Any]) -> str:
+def _style(template: Path, cover: Cover, words: Mapping[str, Any], own: Branding) -> str:
     folio = " ".join(
         f"counter({part})" if place % 2 else look.css_string(part)
         for place, part in enumerate(re.split(r"\{(pages?)\}", words["page"]))
@@ -581,10 +585,15 @@ def _style(template: Path, cover: Cover, words: Mapping[str, Any]) -> str:
         "bottom-right": folio,
     }
     boxes = "".join(f"@{place}{{content:{content}}}" for place, content in running.items())
+    light = "".join(f"--cx-{name}:{colour};" for name, colour in own.colours)
+    # An accent that is read on white is not read on black; the cover is as dark in both.
+    dark = "".join(f"--cx-{name}:{colour};" for name, colour in own.colours if name == "cover")
+    logo = ".cx-logo{float:right;margin:0;padding:.5rem;background:#fff}.cx-logo img{display:block;height:3rem}\n"
     return (
-        f"{look.font_faces()}\n:root{{{variables('light')}}}\n"
-        f"@media screen and (prefers-color-scheme:dark){{:root{{{variables('dark')}}}}}\n"
+        f"{look.font_faces()}\n:root{{{variables('light')}{light}}}\n"
+        f"@media screen and (prefers-color-scheme:dark){{:root{{{variables('dark')}{dark}}}}}\n"
         f"{_read(template, 'blocks.css')}\n{_read(template, 'report.css')}\n@page{{{boxes}}}\n"
+        f"{logo if own.logo else ''}"
     )
 
 

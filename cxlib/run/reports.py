@@ -2,8 +2,10 @@
 
     reports/out/<engagement>/<wave>/<run>/
       report.html  results.json  manifest.json
+      report.pdf   and other exports, where they were asked for
       extract/     what left the building
       notebooks/   as executed
+      branding/    the consultancy's look, if there is one
 
 A run is built in a folder beside its place and renamed when it is whole: a failure leaves nothing.
 """
@@ -31,6 +33,7 @@ from cxlib.engagement import Engagement, library_version
 from cxlib.errors import ReportError, nearest
 from cxlib.extract import read_extract, write_extract
 from cxlib.exports.document import Cover
+from cxlib.run.exporting import exports_of, report_of
 from cxlib.run.pages import Remark, Written, framed, write
 from cxlib.run.results import results, to_json
 from cxlib.settings import Settings
@@ -66,6 +69,8 @@ def make_report(
     settings: Settings,
     *,
     names: Sequence[str] | None = None,
+    formats: Sequence[str] = (),
+    branding: Branding | None = None,
     say: Callable[[str], None] = lambda line: None,
     now: dt.datetime | None = None,
     at_once: int | None = None,
@@ -77,6 +82,10 @@ def make_report(
     names
         Notebooks by name, for example "0_overview"; by default the overview, every step that was asked, and
         the business case.
+    formats
+        What to write besides page and results: see :data:`cxlib.run.exporting.FILES`.
+    branding
+        The consultancy's look; by default that of `CX_HOME/branding.yaml`, if it is there.
     say
         Takes a line of progress.
     at_once
@@ -93,7 +102,8 @@ def make_report(
             fix=f"Import a survey file first: cx import {eng.facts.engagement} FILE --mapping MAPPING",
         )
     notebooks = chosen(eng, settings.notebooks, names)
-    moment = now or dt.datetime.now(dt.UTC)
+    look = find_branding(settings.home) if branding is None else branding
+    moment = (now or dt.datetime.now(dt.UTC)).replace(microsecond=0)
     place = settings.runs / eng.facts.engagement / eng.wave.id
     place.mkdir(parents=True, exist_ok=True)
     making = place / f"{MAKING}{os.getpid()}-{time.monotonic_ns()}"
@@ -106,8 +116,16 @@ def make_report(
         seconds = _execute_all(notebooks, making, eng, say, at_once or os.cpu_count() or 1)
         say("writing the report")
         started = time.perf_counter()
-        (making / REPORT).write_text(compose(making, run_id, eng), encoding="utf-8")
+        look.keep(making / BRANDING)
+        said = written(making, run_id, eng)
+        (making / REPORT).write_text(framed(said, look), encoding="utf-8")
         seconds["page"] = round(time.perf_counter() - started, 2)
+        files, took = exports_of(
+            report_of(said, look, moment), partial(read_results, making), formats, say=say
+        )
+        for name, data in files.items():
+            (making / name).write_bytes(data)
+        seconds |= took
         _write_manifest(making, eng, run_id, moment, seconds)
         final = place / run_id
         if final.exists():
@@ -120,7 +138,7 @@ def make_report(
 
 def compose(folder: Path, run_id: str, eng: Engagement, *, is_draft: bool = True) -> str:
     """Return the page of a run, from its own folder; see :func:`written`."""
-    return framed(written(folder, run_id, eng, is_draft=is_draft))
+    return framed(written(folder, run_id, eng, is_draft=is_draft), branding_of(folder))
 
 
 def written(folder: Path, run_id: str, eng: Engagement, *, is_draft: bool = True) -> Written:
@@ -146,6 +164,7 @@ def written(folder: Path, run_id: str, eng: Engagement, *, is_draft: bool = True
         run=run_id,
         language=eng.instrument.language,
         is_draft=is_draft,
+        prepared_by=branding_of(folder).name,
         asked=_asked(eng),
     )
     return write(
@@ -160,6 +179,12 @@ def written(folder: Path, run_id: str, eng: Engagement, *, is_draft: bool = True
 def branding_of(folder: Path) -> Branding:
     """Return the look that a run was made with."""
     return find_branding(folder / BRANDING)
+
+
+def read_results(folder: Path) -> dict[str, Any]:
+    """Return what a run's `results.json` holds."""
+    found: dict[str, Any] = json.loads((folder / RESULTS).read_text(encoding="utf-8"))
+    return found
 
 
 def _asked(eng: Engagement) -> tuple[tuple[str, str, str], ...]:

@@ -70,7 +70,7 @@ def tracked() -> list[str]:
 # ── Packages ────────────────────────────────────────────────────────────────────────────────────
 
 CONDA_NAMES = {"playwright": "playwright-python"}
-FROM_PIP = {"axe-playwright-python"}
+FROM_PIP = {"axe-playwright-python", "typst"}
 ABSENT_FROM_CONDA = {*FROM_PIP, "pysqlite3-binary"}
 
 

@@ -1,4 +1,4 @@
-"""`cx comment`, `cx approve`, `cx export`, `cx runs`: what an analyst says to a report, and when it is a draft no more."""
+"""`cx comment`, `cx approve`, `cx export`, `cx runs`: an analyst's words to a report, and its end."""
 
 from __future__ import annotations
 

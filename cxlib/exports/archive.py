@@ -1,4 +1,4 @@
-"""Office files are archives; this gives all their parts one date, so that the same report is the same bytes."""
+"""Office files are archives: all their parts get one date, so that the same report is the same bytes."""
 
 from __future__ import annotations
 

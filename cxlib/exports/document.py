@@ -18,7 +18,6 @@ from typing import Any, Final
 from cxlib.branding import Branding
 from cxlib.errors import ReportError
 
-
 _UNWRITABLE: Final = re.compile(
     "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ufdd0-\ufdef\ufffe\uffff\ud800-\udfff]"
 )
@@ -105,7 +104,7 @@ class Terms:
 
 @dataclass(frozen=True)
 class Table:
-    """A table: headings, rows of cells, and which columns hold figures. `is_captioned`: shown, not only read."""
+    """A table: headings, rows of cells, which columns hold figures; `is_captioned` where all see its name."""
 
     caption: str
     head: tuple[Text, ...]
@@ -282,9 +281,10 @@ class _Tree(HTMLParser):
         self.open[-1].children.append(clean(data))
 
 
-_INLINE: Final = frozenset(
-    "a abbr b bdi br code em i img s small span strong sub summary sup time del".split()
+_INLINE_TAGS: Final = (
+    "a abbr b bdi br code del em i img s small span strong sub summary sup time"  # of markdown, and our own
 )
+_INLINE: Final = frozenset(_INLINE_TAGS.split())
 _HEADINGS: Final = {"h2": 1, "h3": 2, "h4": 3, "h5": 4, "h6": 4}
 _BOXES: Final = {"cx-summary-page": "summary", "cx-lens": "lens", "cx-remark": "remark"}
 _PARAGRAPHS: Final = {"cx-lead": "lead", "cx-note": "note", "cx-said": "said", "cx-missing": "missing"}

@@ -9,7 +9,6 @@ from functools import lru_cache
 from itertools import pairwise
 from typing import Any, Final
 
-from cxlib import look
 from cxlib.errors import ReportError
 from cxlib.exports.document import (
     Block,
@@ -32,6 +31,7 @@ STANDARD: Final = "ua-1"
 _RANGE: Final = re.compile(r"U\+([0-9A-F]+)(?:-([0-9A-F]+))?")
 # Greek, Cyrillic, arrows and signs of mathematics: in the fonts that Typst brings itself.
 _TYPST: Final = [(0x391, 0x3C9), (0x400, 0x45F), (0x2190, 0x2193), (0x2200, 0x2265)]
+_FORMATS: Final = {"png": "png", "jpeg": "jpg", "svg": "svg"}
 _LINK: Final = re.compile(r"(https?:|mailto:)", re.IGNORECASE)
 
 
@@ -119,7 +119,7 @@ def _plain(report: Report) -> dict[str, Any]:
         "prepared": cover.prepared_by,
         "line": report.branding.line,
         "untranslated": "" if report.is_translated else words["untranslated"],
-        "logo": {"format": {"jpeg": "jpg"}.get(logo.kind, logo.kind), "data": _bytes(logo.data)} if logo else None,
+        "logo": {"format": _FORMATS[logo.kind], "data": list(logo.data)} if logo else None,
         "words": {name: words[name] for name in ("contents", "page", "draft", "asked", "of")},
         "contents": [
             {"level": one["level"], "number": one["number"], "text": one["text"], "anchor": one["anchor"]}
@@ -129,10 +129,6 @@ def _plain(report: Report) -> dict[str, Any]:
         ],
         "sections": sections,
     }  # fmt: skip
-
-
-def _bytes(data: bytes) -> list[int]:
-    return list(data)
 
 
 def _bare(blocks: Iterable[Block]) -> list[Block]:

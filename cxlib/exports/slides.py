@@ -304,7 +304,8 @@ def _ruled(cell: Any, colour: str) -> None:
 
     about = cell._tc.get_or_add_tcPr()
     about.insert(0, parse_xml(
-        f'<a:lnB {nsdecls("a")} w="6350"><a:solidFill><a:srgbClr val="{colour[1:].upper()}"/></a:solidFill></a:lnB>'
+        f'<a:lnB {nsdecls("a")} w="6350"><a:solidFill><a:srgbClr val="{colour[1:].upper()}"/></a:solidFill>'
+        "</a:lnB>"
     ))  # fmt: skip
 
 

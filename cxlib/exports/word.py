@@ -24,7 +24,6 @@ from cxlib.exports.document import (
     Span,
     Table,
     Terms,
-    Text,
     plain,
 )
 from cxlib.exports.drawing import logo_picture, picture

@@ -108,7 +108,9 @@ def _table_style(styles: Any, colours: dict[str, str]) -> None:
     style.element.extend([
         element("pPr", [element("spacing", before="20", after="20", line="240", lineRule="auto")]),
         element("tblPr", [
-            element("tblBorders", [rule("top", 6, "ink"), rule("bottom", 4, "rule"), rule("insideH", 4, "rule")]),
+            element("tblBorders", [
+                rule("top", 6, "ink"), rule("bottom", 4, "rule"), rule("insideH", 4, "rule"),
+            ]),
             element("tblCellMar", [
                 element("top", w="30", type="dxa"), element("left", w="60", type="dxa"),
                 element("bottom", w="30", type="dxa"), element("right", w="60", type="dxa"),

@@ -19,7 +19,7 @@ SLUG = "harbour"
 
 
 def make_demo(settings: Settings, *, say: Callable[[str], None] = lambda line: None) -> Run:
-    """Build the example where it is not there yet, and make the report of its last wave, as a page and as a PDF.
+    """Build the example where it is not there yet, and make its last wave's report: page and PDF.
 
     Raises
     ------

@@ -588,7 +588,10 @@ def _style(template: Path, cover: Cover, words: Mapping[str, Any], own: Branding
     light = "".join(f"--cx-{name}:{colour};" for name, colour in own.colours)
     # An accent that is read on white is not read on black; the cover is as dark in both.
     dark = "".join(f"--cx-{name}:{colour};" for name, colour in own.colours if name == "cover")
-    logo = ".cx-logo{float:right;margin:0;padding:.5rem;background:#fff}.cx-logo img{display:block;height:3rem}\n"
+    logo = (
+        ".cx-logo{float:right;margin:0;padding:.5rem;background:#fff}"
+        ".cx-logo img{display:block;height:3rem}\n"
+    )
     return (
         f"{look.font_faces()}\n:root{{{variables('light')}{light}}}\n"
         f"@media screen and (prefers-color-scheme:dark){{:root{{{variables('dark')}{dark}}}}}\n"

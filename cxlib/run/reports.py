@@ -31,8 +31,8 @@ import nbformat
 from cxlib.branding import Branding, find_branding
 from cxlib.engagement import Engagement, library_version
 from cxlib.errors import ReportError, nearest
-from cxlib.extract import read_extract, write_extract
 from cxlib.exports.document import Cover
+from cxlib.extract import read_extract, write_extract
 from cxlib.run.exporting import exports_of, report_of
 from cxlib.run.pages import Remark, Written, framed, write
 from cxlib.run.results import results, to_json

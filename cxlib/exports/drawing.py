@@ -65,16 +65,21 @@ def logo_picture(report: Report) -> bytes | None:
 def _concrete(part: Mapping[str, Any], known: Mapping[str, str]) -> str:
     """Write the colours' names as the colours themselves, in everything but the data."""
 
-    def put(value: Any) -> Any:
+    def put(value: Any, *, is_data: bool = False) -> Any:
         if isinstance(value, Mapping):
-            return {name: one if name in ("values", "datasets") else put(one) for name, one in value.items()}
+            return {
+                clean(name): put(one, is_data=is_data or name in ("values", "datasets"))
+                for name, one in value.items()
+            }
         if isinstance(value, list):
-            return [put(one) for one in value]
-        if isinstance(value, str):
-            return _VARIABLE.sub(lambda match: known.get(match[1], match[0]), value)
-        return value
+            return [put(one, is_data=is_data) for one in value]
+        if not isinstance(value, str):
+            return value
+        # A character that no drawing can hold does not fail in Vega: it ends the whole process.
+        text = clean(value)
+        return text if is_data else _VARIABLE.sub(lambda match: known.get(match[1], match[0]), text)
 
-    return json.dumps(put(part), sort_keys=False)
+    return json.dumps(put(part))
 
 
 @lru_cache(maxsize=256)

@@ -397,6 +397,26 @@ def test_hostile_text_is_text_in_office_files(hostile: Report, make: Any) -> Non
     assert not [name for name in parts if "vba" in name.lower() or "embed" in name.lower()]
 
 
+def test_a_chart_that_cannot_be_drawn_shows_its_figures(report: Report) -> None:
+    (one,) = (block for block in walk(report.sections[0]) if isinstance(block, Chart))
+    broken = replace(report, sections=((replace(one, spec={"mark": "none of these"}),),))
+    assert drawing(broken.sections[0][0], broken) == ""
+    assert "This chart could not be drawn here" in text_of(PdfReader(BytesIO(to_pdf(broken))))
+    assert docx.Document(BytesIO(to_docx(broken))).tables[0].cell(1, 0).text == "Leadership"
+    assert any(shape.has_table for shape in pptx.Presentation(BytesIO(to_pptx(broken))).slides[1].shapes)
+
+
+@pytest.mark.parametrize(
+    "label", ["x\x01\x0b", "\ud800", "😀" * 400, "\ufffe", "a" * 5000, "</text><script/>"]
+)
+def test_no_label_keeps_a_chart_from_being_drawn(report: Report, label: str) -> None:
+    (one,) = (block for block in walk(report.sections[0]) if isinstance(block, Chart))
+    spec = json.loads(json.dumps(one.spec))
+    spec["data"]["values"][0]["step"] = label
+    svg = drawing(replace(one, spec=spec), report)
+    assert etree.fromstring(svg.encode()).xpath("count(//*[local-name()='script'])") == 0
+
+
 # ── Branding ────────────────────────────────────────────────────────────────────────────────────
 
 LOGO = b'<svg xmlns="http://www.w3.org/2000/svg" width="40" height="20"><rect width="40" height="20" fill="#123456"/></svg>'

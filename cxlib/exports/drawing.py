@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any, Final
 
 from cxlib import look
-from cxlib.errors import ReportError
 from cxlib.exports.document import Chart, Report, clean
 from cxlib.settings import read_settings
 
@@ -18,6 +17,7 @@ from cxlib.settings import read_settings
 WIDTH: Final = 680
 VEGALITE: Final = "6.4"
 SANS, SERIF = "Report Sans", "Report Serif"
+_BEYOND: Final = re.compile("[\U00010000-\U0010ffff]")
 _VARIABLE: Final = re.compile(r"var\(--cx-([\w-]+)\)")
 
 
@@ -36,22 +36,19 @@ def drawing(chart: Chart, report: Report) -> str:
 
     Returns
     -------
-    An SVG drawing of its own, with text as text in the font :data:`SANS`.
-
-    Raises
-    ------
-    ReportError
-        If Vega cannot draw it.
+    An SVG drawing of its own, with text as text in the font :data:`SANS`; nothing where Vega cannot draw
+    it: its figures have to stand there then, as on the page.
     """
     known = colours(report)
     spec = {**chart.spec, "width": WIDTH, "autosize": {"type": "fit-x", "contains": "padding"}}
     config = {**look.theme(language=report.language), "font": SANS}
-    return _drawn(_concrete(spec, known), _concrete(config, known), str(fonts()), chart.title)
+    return _drawn(_concrete(spec, known), _concrete(config, known), str(fonts()))
 
 
 def picture(chart: Chart, report: Report, *, scale: float = 2) -> bytes:
     """Return a chart as a PNG picture on white, for formats that show no drawings everywhere."""
-    return _pixels(drawing(chart, report), scale, str(fonts()))
+    svg = drawing(chart, report)
+    return _pixels(svg, scale, str(fonts())) if svg else b""
 
 
 def logo_picture(report: Report) -> bytes | None:
@@ -75,21 +72,22 @@ def _concrete(part: Mapping[str, Any], known: Mapping[str, str]) -> str:
             return [put(one, is_data=is_data) for one in value]
         if not isinstance(value, str):
             return value
-        # A character that no drawing can hold does not fail in Vega: it ends the whole process.
-        text = clean(value)
+        # A character that no drawing can hold does not fail in Vega: it ends the whole process. And where
+        # it shortens a label, it cuts a sign of two halves in two, and fails.
+        text = _BEYOND.sub("□", clean(value))
         return text if is_data else _VARIABLE.sub(lambda match: known.get(match[1], match[0]), text)
 
     return json.dumps(put(part))
 
 
 @lru_cache(maxsize=256)
-def _drawn(spec: str, config: str, folder: str, title: str) -> str:
+def _drawn(spec: str, config: str, folder: str) -> str:
     try:
         drawn: str = _vega(folder).vegalite_to_svg(
             json.loads(spec), vl_version=VEGALITE, config=json.loads(config), allowed_base_urls=[]
         )
-    except ValueError as error:
-        raise ReportError(f"a chart could not be drawn ({title[:80]}): {str(error)[:200]}") from None
+    except ValueError:
+        return ""
     return clean(drawn)
 
 

@@ -120,7 +120,7 @@ def _plain(report: Report) -> dict[str, Any]:
         "line": report.branding.line,
         "untranslated": "" if report.is_translated else words["untranslated"],
         "logo": {"format": _FORMATS[logo.kind], "data": list(logo.data)} if logo else None,
-        "words": {name: words[name] for name in ("contents", "page", "draft", "asked", "of")},
+        "words": {name: words[name] for name in ("contents", "page", "draft", "asked", "of", "not_drawn")},
         "contents": [
             {"level": one["level"], "number": one["number"], "text": one["text"], "anchor": one["anchor"]}
             for section in sections
@@ -170,7 +170,7 @@ def _block(one: Block, report: Report) -> dict[str, Any]:
         case Chart():
             return {
                 "type": "chart", "title": one.title, "subtitle": one.subtitle, "summary": one.summary,
-                "source": one.source, "alternative": one.alternative, "svg": drawing(one, report),
+                "source": one.source, "alternative": one.alternative, "svg": drawing(one, report), "table": _table(one.table),
             }  # fmt: skip
         case Box():
             return {"type": "box", "kind": one.kind, "blocks": _blocks(one.blocks, report)}

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from io import BytesIO
 from typing import Any, Final
 
@@ -178,6 +179,9 @@ class _Deck:
 
     def chart(self, page: Any, chart: Chart) -> None:
         data = picture(chart, self.report)
+        if not data:
+            self.table(page, replace(chart.table, rows=chart.table.rows[:MOST_ROWS]))
+            return
         width, height = struct.unpack(">II", data[16:24])
         room, high = WIDTH - 2 * MARGIN, BOTTOM - TOP - 1.15
         scale = min(room / width, high / height)

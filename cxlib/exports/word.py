@@ -261,7 +261,11 @@ class _Writer:
         self.say([Span(one.title)], "Caption", keep=True)
         if one.subtitle:
             self.say([Span(one.subtitle)], "CX Note", keep=True)
-        self.picture(picture(one, self.report), one.alternative)
+        if drawn := picture(one, self.report):
+            self.picture(drawn, one.alternative)
+        else:
+            self.say([Span(self.report.words["not_drawn"])], "CX Note", keep=True)
+            self.table(one.table)
         self.say([Span(one.summary)], "Body Text")
         if one.source:
             self.say([Span(one.source)], "CX Note")

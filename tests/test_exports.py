@@ -80,10 +80,11 @@ def blocks(extra: str = "") -> list[Any]:
     summary = nb.new_output(
         "execute_result",
         data={"text/html": (
-            '<div class="cx-summary-page"><section><h3>Where it stands</h3><p class="cx-lead">Position 0 of 7</p>'
-            '</section><section><h3>What to do</h3><ol class="cx-three"><li><strong>Begin</strong>'
+            '<div class="cx-summary-page"><section><h3>Where it stands</h3>'
+            '<p class="cx-lead">Position 0 of 7</p></section><section><h3>What to do</h3><ol class="cx-three"><li><strong>Begin</strong>'
             "<small>2 days</small></li></ol></section></div>"
-            '<dl class="cx-figures"><div><dt>Mean</dt><dd class="cx-figure">3.3 <small>of 5</small></dd></div></dl>'
+            '<dl class="cx-figures"><div><dt>Mean</dt>'
+            '<dd class="cx-figure">3.3 <small>of 5</small></dd></div></dl>'
         )},
         execution_count=1,
     )  # fmt: skip
@@ -419,7 +420,10 @@ def test_no_label_keeps_a_chart_from_being_drawn(report: Report, label: str) -> 
 
 # ── Branding ────────────────────────────────────────────────────────────────────────────────────
 
-LOGO = b'<svg xmlns="http://www.w3.org/2000/svg" width="40" height="20"><rect width="40" height="20" fill="#123456"/></svg>'
+LOGO = (
+    b'<svg xmlns="http://www.w3.org/2000/svg" width="40" height="20">'
+    b'<rect width="40" height="20" fill="#123456"/></svg>'
+)
 
 
 def branded(folder: Path, text: str, logo: bytes = LOGO) -> Path:

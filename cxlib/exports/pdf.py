@@ -170,7 +170,8 @@ def _block(one: Block, report: Report) -> dict[str, Any]:
         case Chart():
             return {
                 "type": "chart", "title": one.title, "subtitle": one.subtitle, "summary": one.summary,
-                "source": one.source, "alternative": one.alternative, "svg": drawing(one, report), "table": _table(one.table),
+                "source": one.source, "alternative": one.alternative, "svg": drawing(one, report),
+                "table": _table(one.table),
             }  # fmt: skip
         case Box():
             return {"type": "box", "kind": one.kind, "blocks": _blocks(one.blocks, report)}

@@ -19,8 +19,10 @@ import pytest
 from lxml import etree
 from nbformat import v4
 from pypdf import PdfReader
+from typer.main import get_command
 
 from cxlib.branding import Branding, contrast, find_branding, read_branding
+from cxlib.cli import app
 from cxlib.errors import DeclarationError, NotFoundError, ReportError
 from cxlib.exports import excel
 from cxlib.exports.document import (
@@ -62,7 +64,7 @@ OWN = [
 ]  # fmt: skip
 BAD = f"{HOSTILE} {' '.join(OWN)}"
 RESULTS = {
-    "recommendations": [{"item": "s1.i01", "who": '=HYPERLINK("http://e.invalid")', "days": 2, "level": 2.25}],
+    "recommendations": [{"item": "s1.i01", "who": '=HYPERLINK("http://e.invalid")', "level": 2.25}],
     "findings": [{"about": ["s1", "s2"], "sentence": BAD, "share": 0.5, "is_confirmed": True}],
     "participation": [{"role": "leadership", "name": "@SUM(A1)", "n": 14, "share": 0.5}],
     "response": [],
@@ -81,7 +83,8 @@ def blocks(extra: str = "") -> list[Any]:
         "execute_result",
         data={"text/html": (
             '<div class="cx-summary-page"><section><h3>Where it stands</h3>'
-            '<p class="cx-lead">Position 0 of 7</p></section><section><h3>What to do</h3><ol class="cx-three"><li><strong>Begin</strong>'
+            '<p class="cx-lead">Position 0 of 7</p></section><section><h3>What to do</h3>'
+            '<ol class="cx-three"><li><strong>Begin</strong>'
             "<small>2 days</small></li></ol></section></div>"
             '<dl class="cx-figures"><div><dt>Mean</dt>'
             '<dd class="cx-figure">3.3 <small>of 5</small></dd></div></dl>'
@@ -89,9 +92,8 @@ def blocks(extra: str = "") -> list[Any]:
         execution_count=1,
     )  # fmt: skip
     cell = nb.new_code_cell("", outputs=[summary])
-    prose = nb.new_markdown_cell(
-        f"## What we heard\n\nSome *text* and a [link](https://example.org/).\n\n- one\n- two\n\n{extra}"
-    )
+    said = "## What we heard\n\nSome *text* and a [link](https://example.org/).\n\n- one\n- two"
+    prose = nb.new_markdown_cell(f"{said}\n\n{extra}")
     return [cell, prose, chart(dots(extra), extra), shown({"text/html": table("Contact centre")})]
 
 
@@ -436,7 +438,8 @@ def branded(folder: Path, text: str, logo: bytes = LOGO) -> Path:
 def test_a_branding_stands_in_every_format(tmp_path: Path) -> None:
     path = branded(
         tmp_path,
-        'name: North & Light\nline: In sequence\nlogo: logo.svg\ncolours: {accent: "#7a1f3d", cover: "#2b1020"}',
+        "name: North & Light\nline: In sequence\nlogo: logo.svg\n"
+        'colours: {accent: "#7a1f3d", cover: "#2b1020"}',
     )
     own = read_branding(path)
     one = made(branding=own)
@@ -559,3 +562,15 @@ def test_a_run_whose_figures_were_changed_is_not_exported(home: Path) -> None:
     with pytest.raises(ReportError, match=r"was changed after it was made: results\.json"):
         export(read_settings({"CX_HOME": str(home)}), "harbour", ("xlsx",))
     assert not (path.parent / "report.xlsx").exists()
+
+
+def test_the_command_line_exports_a_run_and_names_its_files(
+    home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("CX_HOME", str(home))
+    get_command(app)(["export", "harbour", "--to", "xlsx,json"], standalone_mode=False)
+    said = capsys.readouterr()
+    assert [Path(line.strip()).name for line in said.out.splitlines()] == ["report.xlsx", "results.json"]
+    assert "writing report.xlsx" in said.err
+    with pytest.raises(NotFoundError, match="no format 'word'"):
+        get_command(app)(["export", "harbour", "--to", "word"], standalone_mode=False)

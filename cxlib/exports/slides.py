@@ -70,7 +70,8 @@ def _shown(report: Report) -> Iterator[tuple[str, list[Block]]]:
 
 
 def _parts(box: Box) -> Iterator[tuple[str, list[Block]]]:
-    title, parts = "", []
+    title = ""
+    parts: list[Block] = []
     for block in box.blocks:
         if isinstance(block, Heading):
             if parts:
@@ -251,7 +252,8 @@ class _Deck:
     def colour(self, name: str) -> Any:
         from pptx.dml.color import RGBColor
 
-        return RGBColor.from_string(self.colours[name][1:].upper())
+        colour = self.colours[name]
+        return RGBColor(*(int(colour[at : at + 2], 16) for at in (1, 3, 5)))
 
     def place(self, shape: Any, left: float, top: float, width: float, height: float) -> None:
         shape.left, shape.top = self.inches(left), self.inches(top)

@@ -33,6 +33,7 @@ from cxlib.settings import read_settings
 if TYPE_CHECKING:
     from docx.document import Document
 
+_EMU_A_MM: Final = 36_000
 STYLES: Final = {
     "": "Body Text", "lead": "CX Lead", "note": "CX Note", "said": "Body Text", "missing": "CX Note",
     "quote": "Quote", "code": "CX Code", "signed": "CX Note",
@@ -107,7 +108,7 @@ def _about(document: Document, report: Report) -> None:
 def _header_and_footer(document: Document, report: Report) -> None:
     cover, words, section = report.cover, report.words, document.sections[0]
     section.different_first_page_header_footer = True
-    width = section.page_width - section.left_margin - section.right_margin
+    width = _room(document)
     top = paragraph([Span(f"{cover.client[:64]} · {cover.wave[:32]}")], "Header", tab=width)
     if cover.is_draft:
         top.extend(runs([Span("\t"), Span(words["draft"], is_bold=True)]))
@@ -118,6 +119,13 @@ def _header_and_footer(document: Document, report: Report) -> None:
     for part in (field_run("PAGE"), runs([Span(between)]), field_run("NUMPAGES"), runs([Span(after)])):
         foot.extend(part)
     _put(section.footer, foot)
+
+
+def _room(document: Document) -> int:
+    """Return the width of the text in EMU; where the template's page has no size, an A4 page's."""
+    section = document.sections[0]
+    across = section.page_width or 210 * _EMU_A_MM
+    return int(across - (section.left_margin or 0) - (section.right_margin or 0))
 
 
 def _put(place: Any, element: Any) -> None:
@@ -138,8 +146,7 @@ class _Writer:
     def __init__(self, document: Document, report: Report) -> None:
         self.document, self.report = document, report
         self.marks = Marks()
-        section = document.sections[0]
-        self.width = int(section.page_width - section.left_margin - section.right_margin)
+        self.width = _room(document)
         known = {style.name for style in document.styles}
         # A template without our own styles gets Word's.
         self.known = known

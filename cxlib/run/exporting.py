@@ -40,10 +40,14 @@ def formats_of(text: str) -> tuple[str, ...]:
 def report_of(written: Written, branding: Branding, moment: dt.datetime) -> Report:
     """Return the document of what was written: what every export is made from."""
     say = written.say
+    found = written.cover
     cover = replace(
-        written.cover,
-        **{name: clean(getattr(written.cover, name)) for name in ("client", "wave", "title", "prepared_by")},
-        asked=tuple((clean(name), n, of) for name, n, of in written.cover.asked),
+        found,
+        client=clean(found.client),
+        wave=clean(found.wave),
+        title=clean(found.title),
+        prepared_by=clean(found.prepared_by),
+        asked=tuple((clean(name), n, of) for name, n, of in found.asked),
     )
     return Report(
         cover,

@@ -117,6 +117,10 @@ class ReportError(CxError, RuntimeError):
     """A notebook failed, or the report could not be put together."""
 
 
+class KernelError(ReportError):
+    """A kernel died or took too long while a notebook ran in it; another try may go well."""
+
+
 def nearest(name: str, known: Iterable[str]) -> str:
     """Say which of the known names is nearest to one that does not exist: "; nearest s3.i09"."""
     from difflib import get_close_matches

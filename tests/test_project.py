@@ -69,7 +69,13 @@ def tracked() -> list[str]:
 
 # ── Packages ────────────────────────────────────────────────────────────────────────────────────
 
-CONDA_NAMES = {"playwright": "playwright-python"}
+CONDA_NAMES = {
+    "playwright": "playwright-python",
+    "jupyter-client": "jupyter_client",
+    "jupyter-core": "jupyter_core",
+    "jupyter-kernel-test": "jupyter_kernel_test",
+    "jupyter-server": "jupyter_server",
+}
 FROM_PIP = {"axe-playwright-python", "typst"}
 ABSENT_FROM_CONDA = {*FROM_PIP, "pysqlite3-binary"}
 
@@ -357,7 +363,11 @@ def test_the_wheel_carries_the_files_of_the_clone_and_no_others(unpacked: Path, 
         f"cxlib/_share/{name}" for name in tracked if name.startswith(tuple(f"{one}/" for one in SHARED))
     }
     carried = {path.relative_to(unpacked).as_posix() for path in unpacked.rglob("*") if path.is_file()}
-    assert {name for name in carried if ".dist-info/" not in name} == expected
+    # Kernelspecs, which an installer puts where Jupyter looks for them.
+    data = f"cxlib-{PROJECT['project']['version']}.data/"
+    specs = {name for name in carried if name.startswith(data)}
+    assert specs == {f"{data}data/share/jupyter/kernels/{name}/kernel.json" for name in ("cx", "cx-live")}
+    assert {name for name in carried - specs if ".dist-info/" not in name} == expected
 
 
 @pytest.mark.parametrize("shared", [

@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
+from cxlib.cli import anonymity as _anonymity
+from cxlib.cli import batch as _batch
 from cxlib.cli import framework as _framework
 from cxlib.cli import printing
 from cxlib.cli import registers as _registers
@@ -36,7 +38,10 @@ app = typer.Typer(
 )
 
 app.add_typer(_framework.app, name="framework")
-for _command in (_registers.add, _runs.comment, _runs.approve, _runs.export, _runs.runs):
+for _command in (
+    _registers.add, _anonymity.anonymity, _runs.comment, _runs.approve, _runs.export, _runs.runs,
+    _batch.batch,
+):  # fmt: skip
     app.command()(_command)
 
 Engagement = Annotated[str, typer.Argument(help="The engagement's name, for example harbour.")]
@@ -259,11 +264,11 @@ def report(
 ) -> None:
     """Run the notebooks and publish the report of one wave."""
     from cxlib.branding import read_branding
-    from cxlib.run.exporting import FILES, formats_of
+    from cxlib.run.exporting import ALWAYS, FILES, formats_of
     from cxlib.run.reports import make_report
     from cxlib.settings import read_settings
 
-    formats = formats_of(to)
+    formats = tuple(dict.fromkeys((*ALWAYS, *formats_of(to))))
     own = read_branding(branding) if branding else None
     with _live(engagement, wave) as eng:
         run = make_report(

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import getpass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from cxlib.cli import printing
 from cxlib.errors import NotFoundError
+
+if TYPE_CHECKING:
+    from cxlib.run.runs import Published
 
 By = Annotated[
     str | None, typer.Option("--by", help="Your name, as the report prints it; by default your login.")
@@ -120,15 +123,44 @@ def export(
 
 def runs(
     engagement: Annotated[str | None, typer.Argument(help="An engagement's name; all without it.")] = None,
+    compare: Annotated[
+        tuple[str, str] | None, typer.Option(help="Two runs: say where their figures differ.")
+    ] = None,
+    prune: Annotated[bool, typer.Option("--prune", help="Remove older drafts; approved runs stay.")] = False,
+    keep: Annotated[int, typer.Option(min=1, help="How many drafts of each wave and unit stay.")] = 3,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what --prune would remove.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print data instead of text.")] = False,
 ) -> None:
-    """List the published runs: when they were made, whether they are drafts, and how large they are."""
-    import pandas as pd
-
-    from cxlib.run.runs import find_runs
+    """List, compare or prune the published runs: when they were made, whether drafts, and how large."""
+    from cxlib.run.runs import compare_runs, find_runs, prune_runs
     from cxlib.settings import read_settings
 
-    found = find_runs(read_settings(), engagement)
+    settings = read_settings()
+    if compare is not None:
+        lines = compare_runs(settings, *compare)
+        if as_json:
+            printing.print_json(lines)
+        else:
+            print(
+                "\n".join([*lines[:40], f"{len(lines)} figures differ." if lines else "No figure differs."])
+            )
+        return
+    if prune:
+        gone = prune_runs(settings, engagement, keep=keep, dry_run=dry_run)
+        if as_json:
+            printing.print_json([_plain(one) for one in gone])
+        else:
+            print("\n".join(f"{one.engagement}  {one.wave}  {one.id}" for one in gone) or "Nothing to prune.")
+            if gone:
+                said = "would go" if dry_run else "are gone"
+                print(f"{len(gone)} drafts {said}, {sum(one.bytes for one in gone) / 1e6:.0f} MB.")
+        return
+    _list_runs(find_runs(settings, engagement), as_json)
+
+
+def _list_runs(found: list[Published], as_json: bool) -> None:
+    import pandas as pd
+
     if as_json:
         printing.print_json([_plain(one) for one in found])
         return
@@ -140,6 +172,7 @@ def runs(
             {
                 "engagement": [one.engagement for one in found],
                 "wave": [one.wave for one in found],
+                "unit": [": ".join(one.segment) or "–" for one in found],
                 "run": [one.id for one in found],
                 "state": [
                     one.trouble or ("draft" if one.is_draft else f"approved by {one.approved_by}")
@@ -171,6 +204,7 @@ def _plain(found: Any) -> dict[str, Any]:
         "run": found.id,
         "engagement": found.engagement,
         "wave": found.wave,
+        "segment": list(found.segment),
         "made_at": found.made_at,
         "is_draft": found.is_draft,
         "approved_by": found.approved_by,

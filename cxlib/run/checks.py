@@ -66,14 +66,16 @@ def _packages() -> Iterator[Finding]:
 def _kernel() -> Iterator[Finding]:
     from jupyter_client.kernelspec import KernelSpecManager, NoSuchKernel
 
-    from cxlib.run.reports import KERNEL
+    from cxlib.run.kernels import KERNEL
+    from cxlib.run.kernels.forking import can_fork
 
     try:
         spec = KernelSpecManager().get_kernel_spec(KERNEL)
     except NoSuchKernel:
-        yield Finding("kernel", False, f"no kernel {KERNEL}", "Run python -m ipykernel install --sys-prefix.")
+        yield Finding("kernel", False, f"no kernel {KERNEL}", "Run make report, or install cxlib again.")
         return
-    yield Finding("kernel", True, f"{KERNEL}: {spec.display_name}")
+    how = "forked" if can_fork() else "ordinary ones: this system has no fork that would do"
+    yield Finding("kernel", True, f"{KERNEL}: {spec.display_name}; {how}")
 
 
 def changed_in_use(framework: Framework, settings: Settings) -> str:

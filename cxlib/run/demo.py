@@ -28,7 +28,7 @@ def make_demo(settings: Settings, *, say: Callable[[str], None] = lambda line: N
     """
     build_demo(settings, say=say)
     with open_live(SLUG, settings=settings) as eng:
-        return make_report(eng, settings, formats=("pdf",), say=say)
+        return make_report(eng, settings, formats=("html", "json", "pdf"), say=say)
 
 
 def build_demo(settings: Settings, *, say: Callable[[str], None] = lambda line: None) -> None:

@@ -30,23 +30,25 @@ import nbformat
 
 from cxlib.branding import Branding, find_branding
 from cxlib.engagement import Engagement, library_version
-from cxlib.errors import ReportError, nearest
+from cxlib.errors import KernelError, ReportError, nearest
 from cxlib.exports.document import Cover
 from cxlib.extract import read_extract, write_extract
-from cxlib.run.exporting import exports_of, report_of
+from cxlib.live import LiveEngagement
+from cxlib.run.exporting import ALWAYS, FILES, exports_of, report_of
 from cxlib.run.pages import Remark, Written, framed, write
 from cxlib.run.results import results, to_json
+from cxlib.segments import extract_of
 from cxlib.settings import Settings
 from cxlib.tables.html import hidden
 
 if TYPE_CHECKING:
     from nbformat import NotebookNode
 
-KERNEL = "python3"
 CELL_SECONDS = 300
 MAKING = ".making-"
 BRANDING = "branding"
 REPORT, RESULTS, MANIFEST = "report.html", "results.json", "manifest.json"
+FORMATS = (*ALWAYS, *FILES)
 # The chapter that belongs to no step, and closes the report.
 BUSINESS = "business_case"
 
@@ -69,11 +71,14 @@ def make_report(
     settings: Settings,
     *,
     names: Sequence[str] | None = None,
-    formats: Sequence[str] = (),
     branding: Branding | None = None,
     say: Callable[[str], None] = lambda line: None,
     now: dt.datetime | None = None,
     at_once: int | None = None,
+    segment: tuple[str, str] | None = None,
+    formats: Sequence[str] = ALWAYS,
+    job: str = "",
+    keep: Path | None = None,
 ) -> Run:
     """Run the notebooks of one wave headless and publish what comes out, as a draft.
 
@@ -82,19 +87,27 @@ def make_report(
     names
         Notebooks by name, for example "0_overview"; by default the overview, every step that was asked, and
         the business case.
-    formats
-        What to write besides page and results: see :data:`cxlib.run.exporting.FILES`.
     branding
         The consultancy's look; by default that of `CX_HOME/branding.yaml`, if it is there.
     say
         Takes a line of progress.
     at_once
         Notebooks that run at the same time; by default as many as there are processors.
+    segment
+        Dimension and unit of a report on one unit, made of what is published of it; by default the whole.
+    formats
+        What is made beside executed notebooks and manifest: of :data:`FORMATS`.
+    job
+        Key of the job that this is, kept in the manifest.
+    keep
+        Where a report that failed leaves what there was of it; by default nowhere.
 
     Raises
     ------
     ReportError
         Naming client, notebook, cell and cause; the run folder does not exist then.
+    AnonymityError
+        If beside a run that is out already it would tell on a few people.
     """
     if eng.is_empty:
         raise ReportError(
@@ -102,38 +115,67 @@ def make_report(
             fix=f"Import a survey file first: cx import {eng.facts.engagement} FILE --mapping MAPPING",
         )
     notebooks = chosen(eng, settings.notebooks, names)
+    live = eng if isinstance(eng, LiveEngagement) else None
+    issued = live.issued() if live else {}
+    if live:
+        live.check_rerelease(issued)
     look = find_branding(settings.home) if branding is None else branding
     moment = (now or dt.datetime.now(dt.UTC)).replace(microsecond=0)
     place = settings.runs / eng.facts.engagement / eng.wave.id
     place.mkdir(parents=True, exist_ok=True)
-    making = place / f"{MAKING}{os.getpid()}-{time.monotonic_ns()}"
+    making = place / f"{MAKING}{job or os.getpid()}-{time.monotonic_ns()}"
     try:
-        write_extract(eng.extract, making / "extract")
+        extract = extract_of(eng.extract, *segment) if segment else eng.extract
+        write_extract(extract, making / "extract")
         # From here on everything is made from what leaves the building, as its readers will have it.
         eng = Engagement(read_extract(making / "extract"), eng.wave.id)
-        run_id = f"{moment:%Y%m%dT%H%M%SZ}-{_digest_of(making / 'extract')[:8]}"
+        run_id = f"{moment:%Y%m%dT%H%M%SZ}-{(job or _digest_of(making / 'extract'))[:8]}"
         (making / "notebooks").mkdir()
-        seconds = _execute_all(notebooks, making, eng, say, at_once or os.cpu_count() or 1)
-        say("writing the report")
-        started = time.perf_counter()
+        at_once = at_once or os.cpu_count() or 1
+        with_results = bool({"json", "xlsx"} & set(formats))
+        seconds = _execute_all(notebooks, making, eng, say, at_once, with_results=with_results)
         look.keep(making / BRANDING)
-        said = written(making, run_id, eng)
-        (making / REPORT).write_text(framed(said, look), encoding="utf-8")
-        seconds["page"] = round(time.perf_counter() - started, 2)
-        files, took = exports_of(
-            report_of(said, look, moment), partial(read_results, making), formats, say=say
-        )
-        for name, data in files.items():
-            (making / name).write_bytes(data)
-        seconds |= took
-        _write_manifest(making, eng, run_id, moment, seconds)
+        seconds |= _write_out(making, run_id, eng, look, moment, formats, say)
+        _write_manifest(making, eng, run_id, moment, seconds, job, segment)
         final = place / run_id
         if final.exists():
             raise ReportError(f"{final} is there already", fix="Wait a second and run it again.")
+        if live:
+            live.store.add_release(live.slug, run_id, issued)
         making.rename(final)
+    except BaseException:
+        if keep is not None and making.exists():
+            keep.parent.mkdir(parents=True, exist_ok=True)
+            making.rename(keep)
+        raise
     finally:
         shutil.rmtree(making, ignore_errors=True)
     return Run(run_id, final, seconds)
+
+
+def _write_out(
+    making: Path,
+    run_id: str,
+    eng: Engagement,
+    look: Branding,
+    moment: dt.datetime,
+    formats: Sequence[str],
+    say: Callable[[str], None],
+) -> dict[str, float]:
+    """Write page and exports; return the seconds of each."""
+    if not set(formats) - {"json"}:
+        return {}
+    seconds = {}
+    say("writing the report")
+    started = time.perf_counter()
+    said = written(making, run_id, eng)
+    if "html" in formats:
+        (making / REPORT).write_text(framed(said, look), encoding="utf-8")
+        seconds["page"] = round(time.perf_counter() - started, 2)
+    files, took = exports_of(report_of(said, look, moment), partial(read_results, making), formats, say=say)
+    for name, data in files.items():
+        (making / name).write_bytes(data)
+    return seconds | took
 
 
 def compose(folder: Path, run_id: str, eng: Engagement, *, is_draft: bool = True) -> str:
@@ -182,8 +224,17 @@ def branding_of(folder: Path) -> Branding:
 
 
 def read_results(folder: Path) -> dict[str, Any]:
-    """Return what a run's `results.json` holds."""
-    found: dict[str, Any] = json.loads((folder / RESULTS).read_text(encoding="utf-8"))
+    """Return what a run's `results.json` holds.
+
+    Raises
+    ------
+    ReportError
+        If the run was made without.
+    """
+    path = folder / RESULTS
+    if not path.is_file():
+        raise ReportError(f"run {folder.name} has no {RESULTS}", fix="Make it with --to json.")
+    found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     return found
 
 
@@ -217,7 +268,13 @@ def chosen(eng: Engagement, folder: Path, names: Sequence[str] | None = None) ->
 
 
 def _execute_all(
-    notebooks: Sequence[Path], making: Path, eng: Engagement, say: Callable[[str], None], at_once: int
+    notebooks: Sequence[Path],
+    making: Path,
+    eng: Engagement,
+    say: Callable[[str], None],
+    at_once: int,
+    *,
+    with_results: bool,
 ) -> dict[str, float]:
     """Execute the notebooks, several at a time, each in a kernel of its own; the first failure ends it.
 
@@ -235,7 +292,9 @@ def _execute_all(
 
     # Threads do: the work is done by the kernels, and no thread changes where this process stands.
     with ThreadPoolExecutor(at_once + 1) as pool:
-        running = {"results": pool.submit(timed, write_results, "working out the results")}
+        running = (
+            {"results": pool.submit(timed, write_results, "working out the results")} if with_results else {}
+        )
         running |= {
             path.stem: pool.submit(timed, partial(_execute, path, making, eng), f"running {path.stem}")
             for path in notebooks
@@ -253,7 +312,7 @@ def _execute(path: Path, making: Path, eng: Engagement) -> NotebookNode:
     import papermill
     from papermill.exceptions import PapermillExecutionError
 
-    from cxlib.run.kernels import manager_in
+    from cxlib.run.kernels import manager_in, report_kernel
 
     known = papermill.inspect_notebook(str(path))
     given = {"engagement": eng.facts.engagement, "wave": eng.wave.id, "extract": "extract"}
@@ -268,7 +327,7 @@ def _execute(path: Path, making: Path, eng: Engagement) -> NotebookNode:
             str(path),
             str(out),
             parameters=given,
-            kernel_name=KERNEL,
+            kernel_name=report_kernel(),
             progress_bar=False,
             request_save_on_cell_execute=False,
             start_timeout=60,
@@ -282,16 +341,18 @@ def _execute(path: Path, making: Path, eng: Engagement) -> NotebookNode:
         raise _failed(eng, path, f"cell {error.cell_index}", f"{error.ename}: {error.evalue}") from None
     except Exception as error:
         # A kernel that died or a cell that ran too long: the saved notebook can look whole, only this tells.
-        raise _failed(eng, path, "the kernel", f"{type(error).__name__}: {error}") from error
+        raise _failed(eng, path, "the kernel", f"{type(error).__name__}: {error}", KernelError) from error
     executed = nbformat.read(out, as_version=4)
     _forget_this_machine(executed, path.name)
     nbformat.write(executed, out)
     return executed
 
 
-def _failed(eng: Engagement, path: Path, where: str, cause: str) -> ReportError:
+def _failed(
+    eng: Engagement, path: Path, where: str, cause: str, kind: type[ReportError] = ReportError
+) -> ReportError:
     first = next((line for line in cause.splitlines() if line.strip()), cause)
-    return ReportError(
+    return kind(
         f"{eng.name}, wave {eng.wave.id}: {path.name}, {where}: {first[:300]}",
         fix="Nothing was published. Open the notebook in JupyterLab with the same parameters to see it.",
     )
@@ -316,12 +377,20 @@ def _day(eng: Engagement) -> dt.date | None:
 
 
 def _write_manifest(
-    making: Path, eng: Engagement, run_id: str, moment: dt.datetime, seconds: dict[str, float]
+    making: Path,
+    eng: Engagement,
+    run_id: str,
+    moment: dt.datetime,
+    seconds: dict[str, float],
+    job: str,
+    segment: tuple[str, str] | None,
 ) -> None:
     manifest: dict[str, Any] = {
         "run": run_id,
         "engagement": eng.facts.engagement,
         "wave": eng.wave.id,
+        "segment": list(segment or ()),
+        "job": job,
         "made_at": moment.isoformat(timespec="seconds"),
         "library": library_version(),
         "framework": eng.facts.framework,

@@ -5,7 +5,8 @@ from __future__ import annotations
 import datetime as dt
 import json
 import os
-from collections.abc import Callable, Sequence
+import shutil
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -14,6 +15,7 @@ from typing import Any
 from cxlib.engagement import Engagement
 from cxlib.errors import NotFoundError, ReportError, nearest
 from cxlib.extract import read_extract
+from cxlib.live import check_against_out
 from cxlib.run.exporting import FILES, exports_of, report_of
 from cxlib.run.pages import framed
 from cxlib.run.reports import (
@@ -28,6 +30,10 @@ from cxlib.run.reports import (
     written,
 )
 from cxlib.settings import Settings
+from cxlib.store import Store
+
+# What stands beside the engagements' folders.
+BESIDE = frozenset({"bench", "batches", "failed"})
 
 
 @dataclass(frozen=True)
@@ -43,6 +49,7 @@ class Published:
     approved_at: str = ""
     commentary: int = 0
     bytes: int = 0
+    segment: tuple[str, ...] = ()
     trouble: str = ""
 
     @property
@@ -60,7 +67,7 @@ def find_runs(settings: Settings, engagement: str | None = None) -> list[Publish
 
 
 def find_run(settings: Settings, name: str) -> Published:
-    """Return a run by its id, or the latest run of an engagement by its name.
+    """Return a run by its id, or the latest run of an engagement by its name: of the whole, not of a unit.
 
     Raises
     ------
@@ -68,7 +75,7 @@ def find_run(settings: Settings, name: str) -> Published:
         If there is none, naming the nearest.
     """
     every = find_runs(settings)
-    found = [one for one in every if name in (one.id, one.engagement)]
+    found = [one for one in every if name == one.id or (name == one.engagement and not one.segment)]
     if not found:
         known = [*dict.fromkeys(one.engagement for one in every), *(one.id for one in every)]
         raise NotFoundError(
@@ -90,15 +97,27 @@ def approve(settings: Settings, name: str, *, by: str, now: dt.datetime | None =
         If there is no such run.
     ReportError
         If one of its files is not what the manifest says; the run stays the draft that it was.
+    AnonymityError
+        If beside a run that was approved meanwhile it would tell on a few people.
     """
     found = _readable(settings, name)
     if not found.is_draft:
         return found
     manifest = _unchanged(found, {REPORT})
     moment = now or dt.datetime.now(dt.UTC)
-    approved = {"by": by, "at": moment.isoformat(timespec="seconds"), "results": manifest["files"][RESULTS]}
+    approved = {
+        "by": by,
+        "at": moment.isoformat(timespec="seconds"),
+        "results": manifest["files"].get(RESULTS),
+    }
     there = [one for one, file in FILES.items() if file in manifest["files"]]
-    _publish(found, {**manifest, "approved": approved}, there, with_page=True)
+    _publish(
+        found,
+        {**manifest, "approved": approved},
+        there,
+        with_page=True,
+        before=lambda eng: _let_out(settings, found, eng),
+    )
     return _published(found.folder)
 
 
@@ -158,9 +177,10 @@ def _publish(
     formats: Sequence[str],
     *,
     with_page: bool = False,
+    before: Callable[[Engagement], None] = lambda eng: None,
     say: Callable[[str], None] = lambda line: None,
 ) -> None:
-    """Write what is asked for and the manifest; everything is made before anything is replaced."""
+    """Write what is asked for, and the manifest; nothing is replaced before all is made and `before` agrees."""
     folder = found.folder
     eng = Engagement(read_extract(folder / "extract"), manifest["wave"])
     said, look = written(folder, found.id, eng, is_draft=not manifest["approved"]), branding_of(folder)
@@ -168,11 +188,80 @@ def _publish(
     files, _ = exports_of(report, partial(read_results, folder), formats, say=say)
     if with_page:
         files[REPORT] = framed(said, look).encode()
+    before(eng)
     for name, data in files.items():
         _replace(folder / name, data)
     digested = {**manifest["files"], **{name: sha256_of(folder / name) for name in files}}
     told = {**manifest, "files": dict(sorted(digested.items()))}
     _replace(folder / MANIFEST, manifest_text(told).encode())
+
+
+def _let_out(settings: Settings, run: Published, eng: Engagement) -> None:
+    """Hold a run against what is out of its waves, and count it among that from now on.
+
+    A run whose engagement this store does not know was made elsewhere, and is that store's to check.
+    """
+    with Store.open(settings) as store:
+        if run.engagement not in {one.slug for one in store.engagements()}:
+            return
+        waves = [wave.id for wave in store.waves(run.engagement)]
+        issued = {
+            wave: one for wave in waves for one in store.releases(run.engagement, wave, run.id).values()
+        }
+        check_against_out(store, run.engagement, issued, eng.facts.threshold_scores)
+        store.mark_out(run.id)
+
+
+def compare_runs(settings: Settings, before: str, after: str) -> list[str]:
+    """Say in lines what differs between the results of two runs; none where they are the same.
+
+    Raises
+    ------
+    NotFoundError
+        If there is no such run, or it has no results.
+    """
+    held = []
+    for name in (before, after):
+        path = find_run(settings, name).folder / RESULTS
+        if not path.is_file():
+            raise NotFoundError(f"run {name!r} has no {RESULTS}", fix="Make it with --to json.")
+        held.append(json.loads(path.read_text(encoding="utf-8")))
+    return list(_differences("", *held))
+
+
+def _differences(where: str, before: Any, after: Any) -> Iterator[str]:
+    if isinstance(before, dict) and isinstance(after, dict):
+        for key in sorted({*before, *after}):
+            yield from _differences(f"{where}.{key}".strip("."), before.get(key), after.get(key))
+    elif isinstance(before, list) and isinstance(after, list):
+        if len(before) != len(after):
+            yield f"{where}: {len(before)} rows, then {len(after)}"
+        for place, pair in enumerate(zip(before, after, strict=False)):
+            yield from _differences(f"{where}[{place}]", *pair)
+    elif before != after:
+        yield f"{where}: {before}, then {after}"
+
+
+def prune_runs(
+    settings: Settings, engagement: str | None, *, keep: int, dry_run: bool = False
+) -> list[Published]:
+    """Remove the older drafts of each wave and unit, all but the newest `keep`; approved runs stay.
+
+    Returns
+    -------
+    The runs that are removed, or would be.
+    """
+    by_place: dict[tuple[str, str, tuple[str, ...]], list[Published]] = {}
+    for one in find_runs(settings, engagement):
+        if one.is_draft and not one.trouble:
+            by_place.setdefault((one.engagement, one.wave, one.segment), []).append(one)
+    gone = [one for runs in by_place.values() for one in runs[keep:]]
+    for one in () if dry_run else gone:
+        # Renamed first: what a reader or a batch finds is whole, or not there.
+        hidden = one.folder.with_name(f".gone-{one.folder.name}")
+        one.folder.rename(hidden)
+        shutil.rmtree(hidden)
+    return gone
 
 
 def _replace(path: Path, data: bytes) -> None:
@@ -196,6 +285,7 @@ def _published(folder: Path) -> Published:
             approved_by=approved.get("by", ""),
             approved_at=approved.get("at", ""),
             commentary=int(manifest.get("commentary", 0)),
+            segment=tuple(manifest.get("segment", ())),
             bytes=sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()),
         )
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:

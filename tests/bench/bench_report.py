@@ -8,6 +8,7 @@ kernel, and the same page.
 from __future__ import annotations
 
 import asyncio
+import os
 import shutil
 import tempfile
 import time
@@ -20,8 +21,8 @@ from rich.table import Table
 
 from cxlib.live import open_live
 from cxlib.run.demo import SLUG, build_demo
-from cxlib.run.kernels import manager_in
-from cxlib.run.reports import KERNEL, make_report
+from cxlib.run.kernels import STOCK, manager_in
+from cxlib.run.reports import make_report
 from cxlib.settings import read_settings
 from tests.bench.harness import Measured, Way, compare, console, measure, write
 from tests.inprocess import report_of
@@ -32,8 +33,9 @@ PROMISED = 40.0
 IMPORTS = "import cxlib\nfrom cxlib import charts, tables\ncharts, tables"
 
 
-def report(*, home: str, at_once: int | None) -> Timed:
-    """Make the report as `cx report` does; says the seconds of its parts."""
+def report(*, home: str, at_once: int | None, forked: bool) -> Timed:
+    """Make the report as `cx report` does, in forked kernels or stock ones; says the seconds of its parts."""
+    os.environ["CX_KERNEL_FORK"] = "1" if forked else "0"
     settings = read_settings({"CX_HOME": home})
 
     def run() -> Any:
@@ -62,7 +64,7 @@ def kernel(*, home: str) -> Timed:
     """Start a stock kernel, let it import what every notebook does, and stop it; says the seconds of each."""
 
     async def steps() -> dict[str, float]:
-        manager = manager_in(Path(home))(kernel_name=KERNEL)
+        manager = manager_in(Path(home))(kernel_name=STOCK)
         started = time.perf_counter()
         await manager.start_kernel()
         client = manager.client()
@@ -86,14 +88,26 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as home:
         with console.status("building the example"):
             build_demo(read_settings({"CX_HOME": home}))
+        of = {"home": home}
+        stock, alone, forked = (
+            {**of, "at_once": at_once, "forked": forked}
+            for at_once, forked in ((None, False), (1, False), (None, True))
+        )
         ways = [
-            Way("cx report", f"{HERE}:report", {"home": home, "at_once": None}, rounds=3, calls=1),
-            Way("one notebook at a time", f"{HERE}:report", {"home": home, "at_once": 1}, rounds=1, calls=1),
-            Way("floor: no kernels", f"{HERE}:floor", {"home": home}, rounds=3, calls=1),
-            Way("one kernel", f"{HERE}:kernel", {"home": home}, rounds=5, calls=1),
+            Way("stock kernels", f"{HERE}:report", stock, rounds=3, calls=1),
+            Way(
+                "stock, one at a time",
+                f"{HERE}:report",
+                alone,
+                rounds=1,
+                calls=1,
+            ),
+            Way("forked kernels", f"{HERE}:report", forked, rounds=3, calls=1),
+            Way("floor: no kernels", f"{HERE}:floor", of, rounds=3, calls=1),
+            Way("one kernel", f"{HERE}:kernel", of, rounds=5, calls=1),
         ]
-        ours, slow, quick, one = measure(ways)
-    found = compare("The whole report of the example", ours, [slow, quick])
+        ours, slow, warm, quick, one = measure(ways)
+    found = compare("The whole report of the example", ours, [slow, warm, quick])
     parts = {**medians(one), **medians(ours)}
     table = Table(title="Where the time goes (parts run side by side)", title_justify="left")
     table.add_column("part")

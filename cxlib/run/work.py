@@ -1,0 +1,127 @@
+"""One job done by one worker: the report made, or the cause kept; whatever happens, an answer."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import time
+from contextlib import suppress
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from filelock import FileLock
+
+from cxlib.errors import CxError, KernelError
+from cxlib.live import open_live
+from cxlib.run.jobs import Job, branding_for, made
+from cxlib.run.reports import MAKING, MANIFEST, make_report
+from cxlib.settings import Settings
+
+State = Literal["done", "skipped", "failed"]
+FAILED = "failed"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a job.
+
+    Attributes
+    ----------
+    state : done, skipped because a run of its key is there, or failed.
+    run : id of the run, where there is one.
+    seconds : of each notebook and of what comes after them; `total` is the whole job's.
+    peak_mb : highest resident memory of the worker during the job, in MB of 10⁶ bytes, without its kernels.
+    files : SHA-256 of what the run holds, by path.
+    cause : why it failed, in one line; `kept` is the folder of what was left.
+    is_known : whether the cause would be the same again, such as a cell that fails: no further try is made.
+    """
+
+    key: str
+    state: State
+    run: str = ""
+    seconds: dict[str, float] = field(default_factory=dict)
+    peak_mb: float = 0.0
+    files: dict[str, str] = field(default_factory=dict)
+    cause: str = ""
+    kept: str = ""
+    is_known: bool = False
+
+    def to_plain(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def work(job: Job, settings: Settings, *, at_once: int = 1) -> Outcome:
+    """Make the report of a job, unless a run of its key is there.
+
+    Two workers with the same job, of one batch or of two, wait for each other: the second finds the run.
+    Raises nothing but what ends the process.
+    """
+    place = settings.runs / job.engagement / job.wave
+    place.mkdir(parents=True, exist_ok=True)
+    with FileLock(place / f".{job.key}.lock"):
+        if there := made(job, settings):
+            return Outcome(job.key, "skipped", there.name)
+        for left in place.glob(f"{MAKING}{job.key}-*"):
+            # Of a worker that was killed: whoever holds the lock is the only one at work on this key.
+            shutil.rmtree(left, ignore_errors=True)
+        return _made_now(job, settings, at_once)
+
+
+def _made_now(job: Job, settings: Settings, at_once: int) -> Outcome:
+    forget_peak()
+    started = time.perf_counter()
+    kept = settings.runs / FAILED / job.engagement / job.wave / job.key
+    shutil.rmtree(kept, ignore_errors=True)
+    try:
+        with open_live(job.engagement, wave=job.wave, settings=settings) as eng:
+            run = make_report(
+                eng,
+                settings,
+                names=list(job.notebooks) or None,
+                segment=job.segment or None,
+                formats=job.formats,
+                branding=branding_for(job, settings),
+                job=job.key,
+                keep=kept,
+                at_once=at_once,
+            )
+    except Exception as error:
+        known = isinstance(error, CxError) and not isinstance(error, KernelError)
+        cause = error.headline if isinstance(error, CxError) else f"{type(error).__name__}: {error}"
+        first = next((line for line in cause.splitlines() if line.strip()), type(error).__name__)[:500]
+        with suppress(OSError):
+            # A full disk keeps the cause in the manifest alone.
+            kept.mkdir(parents=True, exist_ok=True)
+            (kept / "cause.txt").write_text(f"{job.name}\n{cause}\n", encoding="utf-8")
+        return Outcome(
+            job.key, "failed", cause=first, kept=str(kept), is_known=known,
+            seconds={"total": round(time.perf_counter() - started, 2)}, peak_mb=peak_mb(),
+        )  # fmt: skip
+    files = json.loads((run.folder / MANIFEST).read_text(encoding="utf-8"))["files"]
+    seconds = {**run.seconds, "total": round(time.perf_counter() - started, 2)}
+    return Outcome(job.key, "done", run.id, seconds, peak_mb(), files)
+
+
+def forget_peak() -> None:
+    """Begin to measure this process's peak memory anew, where the system can."""
+    with suppress(OSError):
+        Path("/proc/self/clear_refs").write_text("5")
+
+
+def peak_mb() -> float:
+    """Return the highest resident memory of this process since `forget_peak`; 0 where it is not told."""
+    with suppress(OSError, StopIteration, ValueError):
+        lines = Path("/proc/self/status").read_text().splitlines()
+        line = next(line for line in lines if line.startswith("VmHWM"))
+        return round(int(line.split()[1]) * 1024 / 1e6, 1)
+    return 0.0
+
+
+def settle_in() -> None:
+    """Load what every job needs, in a worker that is about to take its first."""
+    import cxlib.run.pages  # noqa: F401
+
+    # One thread a library: the workers are as many as the processors.
+    os.environ |= {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}

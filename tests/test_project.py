@@ -76,7 +76,7 @@ CONDA_NAMES = {
     "jupyter-kernel-test": "jupyter_kernel_test",
     "jupyter-server": "jupyter_server",
 }
-FROM_PIP = {"axe-playwright-python"}
+FROM_PIP = {"axe-playwright-python", "typst"}
 ABSENT_FROM_CONDA = {*FROM_PIP, "pysqlite3-binary"}
 
 

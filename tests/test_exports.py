@@ -49,10 +49,9 @@ from cxlib.run.exporting import FILES, exports_of, formats_of, report_of
 from cxlib.run.pages import Remark
 from cxlib.run.runs import approve, export
 from cxlib.settings import read_settings
-from tests.made import Made, demo, demos
+from tests.made import Made
 from tests.test_pages import COVER, HOSTILE, chart, dots, notebook, shown, table
 
-__all__ = ["demo", "demos"]
 
 nb: Any = v4
 MOMENT = dt.datetime(2026, 11, 22, 9, 30, tzinfo=dt.UTC)

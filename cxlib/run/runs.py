@@ -180,7 +180,7 @@ def _publish(
     before: Callable[[Engagement], None] = lambda eng: None,
     say: Callable[[str], None] = lambda line: None,
 ) -> None:
-    """Write what is asked for, and the manifest; nothing is replaced before all is made and `before` agrees."""
+    """Write what is asked for and the manifest, replacing nothing before all is made and `before` agrees."""
     folder = found.folder
     eng = Engagement(read_extract(folder / "extract"), manifest["wave"])
     said, look = written(folder, found.id, eng, is_draft=not manifest["approved"]), branding_of(folder)

@@ -85,9 +85,9 @@ def main() -> None:
         count = sum(len(nbformat.read(path, 4).cells) for path in (folder / "notebooks").iterdir())
         told = {"folder": str(folder)}
         ways = [
-            Way("read", f"{HERE}:read", told, rounds=3, calls=1),
-            *(Way(one, f"{HERE}:exported", {**told, "formats": [one]}, rounds=3, calls=1) for one in FILES),
-            Way("all four", f"{HERE}:exported", {**told, "formats": list(FILES)}, rounds=3, calls=1),
+            Way("read", f"{HERE}:read", told, rounds=2, calls=1),
+            *(Way(one, f"{HERE}:exported", {**told, "formats": [one]}, rounds=2, calls=1) for one in FILES),
+            Way("all four", f"{HERE}:exported", {**told, "formats": list(FILES)}, rounds=2, calls=1),
         ]
         started = time.perf_counter()
         found = {one.name: one for one in measure(ways)}

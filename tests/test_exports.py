@@ -52,7 +52,6 @@ from cxlib.settings import read_settings
 from tests.made import Made
 from tests.test_pages import COVER, HOSTILE, chart, dots, notebook, shown, table
 
-
 nb: Any = v4
 MOMENT = dt.datetime(2026, 11, 22, 9, 30, tzinfo=dt.UTC)
 # Text that some format takes for its own: typst, spreadsheets, XML, fields of Word, paths.
@@ -255,6 +254,8 @@ def test_the_word_document_has_real_headings_lists_and_a_contents_field(word: An
     assert ("Heading 1", "1\u2002Leadership") in found
     assert ("Heading 2", "1.1\u2002What we heard") in found
     assert ("List Bullet", "one") in found
+    contents = [text for name, text in found if name == "TOC 1"]
+    assert contents == ["Foreword", "Summary", "1 Leadership"]
     xml = etree.tostring(word.element.body).decode()
     assert 'TOC \\o "1-2"' in xml
     targets = set(re.findall(r'w:anchor="([^"]+)"', xml))

@@ -34,6 +34,8 @@ if TYPE_CHECKING:
     from docx.document import Document
 
 _EMU_A_MM: Final = 36_000
+# No heading of the page has this name: theirs are letters, digits and single hyphens.
+FOREWORD: Final = "cx--foreword"
 STYLES: Final = {
     "": "Body Text", "lead": "CX Lead", "note": "CX Note", "said": "Body Text", "missing": "CX Note",
     "quote": "Quote", "code": "CX Code", "signed": "CX Note",
@@ -56,7 +58,7 @@ def to_docx(report: Report) -> bytes:
     writer.contents()
     if report.foreword:
         (box,) = report.foreword
-        writer.blocks([Heading(1, "", report.words["foreword"]), *_inside(box)])
+        writer.blocks([Heading(1, "", report.words["foreword"], FOREWORD), *_inside(box)])
     for section in report.sections:
         writer.blocks(section)
     whole = BytesIO()
@@ -91,7 +93,7 @@ def _coloured(document: Document, colours: Mapping[str, str]) -> None:
     from docx.shared import RGBColor
 
     if accent := colours.get("accent"):
-        for name in ("Title", "Heading 1"):
+        for name in ("Title", "Heading 1", "TOC Heading"):
             document.styles[name].font.color.rgb = RGBColor.from_string(accent[1:].upper())
 
 
@@ -197,7 +199,8 @@ class _Writer:
 
     def contents(self) -> None:
         self.say([Span(self.report.words["contents"])], "TOC Heading", page_break=True)
-        entries = [
+        foreword = [(1, self.report.words["foreword"], f"s-{FOREWORD}")] if self.report.foreword else []
+        entries = foreword + [
             (one.level, f"{one.number} {one.text}".strip(), f"s-{one.slug}")
             for section in self.report.sections
             for one in section

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import docx
+import docx.enum.style
 import openpyxl
 import pptx
 import pytest
@@ -289,6 +290,7 @@ def test_the_word_template_is_the_one_that_the_code_describes() -> None:
 def test_a_consultancys_template_gives_its_own_styles_and_page() -> None:
     own = docx.Document()
     own.styles["Heading 1"].font.name = "Courier New"
+    contents = own.styles.add_style("toc 1", docx.enum.style.WD_STYLE_TYPE.PARAGRAPH)
     own.add_paragraph("What the template says")
     whole = BytesIO()
     own.save(whole)
@@ -299,6 +301,9 @@ def test_a_consultancys_template_gives_its_own_styles_and_page() -> None:
     texts = [one.text for one in found.paragraphs]
     assert "What the template says" not in texts
     assert "1\u2002Leadership" in texts
+    assert "Leadership" in [
+        one.text[2:] for one in found.paragraphs if one.style.style_id == contents.style_id
+    ]
 
 
 def test_a_word_template_that_is_none_is_refused() -> None:

@@ -180,11 +180,7 @@ def _publish(
     before: Callable[[Engagement], None] = lambda eng: None,
     say: Callable[[str], None] = lambda line: None,
 ) -> None:
-<<<<<<< HEAD
-    """Write what is asked for and the manifest, replacing nothing before all is made and `before` agrees."""
-=======
     """Write what is asked for and the manifest; all is made, and `before` agrees, ahead of any change."""
->>>>>>> e8135bbc6bad218dc0d1f5f03ab8409fd1a70cf7
     folder = found.folder
     eng = Engagement(read_extract(folder / "extract"), manifest["wave"])
     said, look = written(folder, found.id, eng, is_draft=not manifest["approved"]), branding_of(folder)

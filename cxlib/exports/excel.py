@@ -13,7 +13,6 @@ from io import BytesIO
 from math import ceil
 from typing import Any, Final
 
-from cxlib.exports.archive import dated
 from cxlib.exports.document import Chart, Report, clean, plain, walk
 from cxlib.exports.drawing import colours
 
@@ -66,7 +65,8 @@ def to_xlsx(report: Report, results: Mapping[str, Any]) -> bytes:
             "created": report.moment.replace(tzinfo=None),
         })  # fmt: skip
         _Book(book, report).write(list(sheets(results)))
-    return dated(whole.getvalue(), report.moment)
+    # Its writer gives every part of the archive the same date already.
+    return whole.getvalue()
 
 
 def sheets(results: Mapping[str, Any]) -> Iterator[Sheet]:

@@ -115,9 +115,10 @@ class _Deck:
         fill.fore_color.rgb = self.colour("cover")
         title, below = page.shapes.title, page.placeholders[1]
         self.place(title, MARGIN, 2.3, WIDTH - 2 * MARGIN, 1.9)
-        self.write(title, [[Span(cover.title)]], 44, "oncover", serif=True)
+        size = 44 if len(cover.title) <= 60 else 28 if len(cover.title) <= 160 else 16
+        self.write(title, [[Span(cover.title[:400])]], size, "oncover", serif=True)
         self.place(below, MARGIN, 4.4, WIDTH - 2 * MARGIN, 1.8)
-        lines = [cover.client, " · ".join(one for one in (cover.wave, report.date) if one)]
+        lines = [cover.client[:200], " · ".join(one for one in (cover.wave[:100], report.date) if one)]
         beside = (
             "" if report.is_translated else words["untranslated"],
             cover.prepared_by,

@@ -34,6 +34,8 @@ if TYPE_CHECKING:
     from docx.document import Document
 
 _EMU_A_MM: Final = 36_000
+# No heading of the page has this name: theirs are letters, digits and single hyphens.
+FOREWORD: Final = "cx--foreword"
 STYLES: Final = {
     "": "Body Text", "lead": "CX Lead", "note": "CX Note", "said": "Body Text", "missing": "CX Note",
     "quote": "Quote", "code": "CX Code", "signed": "CX Note",
@@ -56,7 +58,7 @@ def to_docx(report: Report) -> bytes:
     writer.contents()
     if report.foreword:
         (box,) = report.foreword
-        writer.blocks([Heading(1, "", report.words["foreword"]), *_inside(box)])
+        writer.blocks([Heading(1, "", report.words["foreword"], FOREWORD), *_inside(box)])
     for section in report.sections:
         writer.blocks(section)
     whole = BytesIO()
@@ -91,7 +93,7 @@ def _coloured(document: Document, colours: Mapping[str, str]) -> None:
     from docx.shared import RGBColor
 
     if accent := colours.get("accent"):
-        for name in ("Title", "Heading 1"):
+        for name in ("Title", "Heading 1", "TOC Heading"):
             document.styles[name].font.color.rgb = RGBColor.from_string(accent[1:].upper())
 
 
@@ -147,19 +149,18 @@ class _Writer:
         self.document, self.report = document, report
         self.marks = Marks()
         self.width = _room(document)
-        known = {style.name for style in document.styles}
-        # A template without our own styles gets Word's.
-        self.known = known
+        # Word itself writes some names small: toc 1.
+        self.known = {str(style.name).lower(): str(style.style_id) for style in document.styles}
         for name in ("Heading 1", "Heading 2", "Heading 3"):
-            if name not in known:
+            if name.lower() not in self.known:
                 raise ReportError(
                     f"the Word template has no style {name!r}",
                     fix="Begin from reports/template/word/report.docx, which has every style.",
                 )
 
-    def style(self, name: str) -> str:
-        chosen = name if name in self.known else "Normal"
-        return str(self.document.styles[chosen].style_id)
+    def style(self, *names: str) -> str:
+        """Return the id of the first style that the template has, else Word's Normal."""
+        return next((self.known[one.lower()] for one in (*names, "Normal") if one.lower() in self.known), "")
 
     def put(self, element: Any) -> None:
         self.document.element.body.insert(len(self.document.element.body) - 1, element)
@@ -197,7 +198,8 @@ class _Writer:
 
     def contents(self) -> None:
         self.say([Span(self.report.words["contents"])], "TOC Heading", page_break=True)
-        entries = [
+        foreword = [(1, self.report.words["foreword"], f"s-{FOREWORD}")] if self.report.foreword else []
+        entries = foreword + [
             (one.level, f"{one.number} {one.text}".strip(), f"s-{one.slug}")
             for section in self.report.sections
             for one in section
@@ -261,8 +263,7 @@ class _Writer:
         self.say([], "CX Gap")
 
     def style_of_table(self) -> str:
-        chosen = next((one for one in ("CX Table", "Table Grid") if one in self.known), "Normal Table")
-        return str(self.document.styles[chosen].style_id) if chosen in self.known else ""
+        return self.style("CX Table", "Table Grid", "Normal Table")
 
     def chart(self, one: Chart) -> None:
         self.say([Span(one.title)], "Caption", keep=True)
@@ -280,7 +281,7 @@ class _Writer:
     def picture(self, data: bytes, alternative: str, *, height: float = 0) -> None:
         from docx.shared import Cm
 
-        holder = self.document.add_paragraph(style=self.document.styles["Normal"])
+        holder = self.document.add_paragraph()
         size = {"height": Cm(height)} if height else {"width": self.width}
         shape = holder.add_run().add_picture(BytesIO(data), **size)
         holder.paragraph_format.keep_with_next = not height

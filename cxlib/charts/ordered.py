@@ -134,8 +134,9 @@ def _summary(order: Order, data: pd.DataFrame, total: int, _: Words) -> str:
     lead = data.loc[data["excess"].idxmax()]
     if lead["excess"] > 0.05:
         said += " " + _(
-            "{step} runs furthest ahead, by {by} levels.",
+            "{step} runs furthest ahead: {by} levels beyond the slack of {slack}.",
             step=lead["name"].split("  ")[1],
             by=_.number(lead["excess"], 1),
+            slack=_.number(order.slack, 1),
         )
     return said

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 from markupsafe import Markup
 
+from cxlib.findings import LEVELS, POINTS
+from cxlib.tables.compared import answers, unit_name
 from cxlib.tables.html import Html, brief
 from cxlib.tables.ordered import asked_of
 
@@ -22,22 +24,20 @@ def summary(found: Summary, instrument: Instrument) -> Html:
     """Show the page that a board member reads when they read only one.
 
     Each finding carries its interval and n; where nothing is confirmed, the page says so instead of
-    filling itself.
+    filling itself, and where nothing can be shown, that there is too little to say.
     """
     _ = instrument.words
     lead, sure = standing_sentence(found.order, instrument)
     findings = [(one.sentence, evidence(one, _)) for one in found.findings]
     actions = [(one.action, _action(one, instrument)) for one in found.actions]
-    nothing = _("Nothing stands out beyond what chance could do, in any kind of comparison.")
-    done = _("No action is due: nothing open stands below its target.")
     parts = [
         (
             _("Where it stands"),
             Markup('<p class="cx-lead">{}</p><p class="cx-note">{}</p>').format(lead, sure),
             f"{lead} {sure}",
         ),
-        (_("What matters most"), *_three(findings, nothing)),
-        (_("What to do first"), *_three(actions, done)),
+        (_("What matters most"), *_three(findings, _nothing_found(found, _))),
+        (_("What to do first"), *_three(actions, _nothing_due(found.order, _))),
     ]
     body = Markup("").join(
         Markup("<section><h3>{}</h3>{}</section>").format(name, of) for name, of, _t in parts
@@ -46,6 +46,29 @@ def summary(found: Summary, instrument: Instrument) -> Html:
         Markup('<div class="cx-summary-page">{}</div>').format(body),
         "\n".join(f"{name}: {text}" for name, _m, text in parts),
     )
+
+
+def _nothing_found(found: Summary, _: Words) -> str:
+    """Say why no finding stands on the page; to have looked and to have been unable to look differ."""
+    hidden = found.order.hidden and not found.order.steps
+    if found.compared and not hidden:
+        return (
+            _(
+                "Nothing stands out far enough for this page; what does by less stands under “What stands "
+                "out”."
+            )
+            if found.confirmed
+            else _("Nothing stands out beyond what chance could do, in any kind of comparison.")
+        )
+    return (
+        _("Too few answers to say.") if hidden else _("Nothing could be compared: too few groups are shown.")
+    )
+
+
+def _nothing_due(order: Order, _: Words) -> str:
+    if order.steps:
+        return _("No action is due: nothing open stands below its target.")
+    return _("Too few answers to say.") if order.hidden else _("No step was assessed.")
 
 
 def standing_sentence(order: Order, instrument: Instrument) -> tuple[str, str]:
@@ -82,14 +105,11 @@ def standing_sentence(order: Order, instrument: Instrument) -> tuple[str, str]:
 
 def evidence(found: Finding, _: Words) -> str:
     """Write a finding's figure with its interval, n and adjusted p, in its unit."""
-    digits, factor = {"points": (0, 1), "levels": (1, 1)}.get(found.unit, (2, 1))
-    value, low, high = (
-        _.number(one * factor, digits, signed=True) for one in (found.value, found.low, found.high)
-    )
-    units = {"points": _("points"), "levels": _("levels"), "Cliff's delta": _("Cliff's delta")}
+    digits = {POINTS: 0, LEVELS: 1}.get(found.unit, 2)
+    value, low, high = (_.number(one, digits, signed=True) for one in (found.value, found.low, found.high))
     return _(
         "{value} {unit} (95% interval {low} to {high}), n = {n}",
-        value=value, unit=units.get(found.unit, _("agreement A")), low=low, high=high, n=_.number(found.n),
+        value=value, unit=unit_name(_, found.unit, found.value), low=low, high=high, n=answers(_, found),
     )  # fmt: skip
 
 

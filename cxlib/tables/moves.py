@@ -49,8 +49,8 @@ def recommendations(found: Sequence[Recommendation], instrument: Instrument, *, 
         numbers=(3,),
         note=sentences(
             _(
-                "The step to start with first, then by levels to go for a day of work. Days: of the next move, "
-                "and of all moves."
+                "The step to start with first, then by levels to go for a day of work. Days: of the next "
+                "move, and of all moves."
             ),
             _star(_, shown),
             _("{count} more are in the results file.", count=_.number(left)) if left else "",

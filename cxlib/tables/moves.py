@@ -53,7 +53,7 @@ def recommendations(found: Sequence[Recommendation], instrument: Instrument, *, 
                 "move, and of all moves."
             ),
             _star(_, shown),
-            _("{count} more are in the results file.", count=_.number(left)) if left else "",
+            _("{count} more are not shown.", count=_.number(left)) if left else "",
         ),
         wide=True,
     )
@@ -171,7 +171,7 @@ def _planned(found: Sequence[Recommendation], instrument: Instrument, step: str,
         note=sentences(
             _("Ranked by levels to go for a day of work; days: next move, of all moves."),
             _star(_, shown),
-            _("{count} more are in the results file.", count=_.number(left)) if left else "",
+            _("{count} more are not shown.", count=_.number(left)) if left else "",
         ),
         wide=True,
     )  # fmt: skip

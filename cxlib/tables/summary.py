@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from cxlib.planning import Recommendation
     from cxlib.summary import Summary
 
+# A share that would be written as 0 % is said in words.
+HARDLY = 0.005
+
 
 def summary(found: Summary, instrument: Instrument) -> Html:
     """Show the page that a board member reads when they read only one.
@@ -77,20 +80,22 @@ def standing_sentence(order: Order, instrument: Instrument) -> tuple[str, str]:
     if not order.is_assessed:
         return _("Not every step was assessed or can be shown, so there is no position in the sequence."), ""
     share = order.excess_share or 0.0
-    at = {"position": order.position, "total": len(order.steps), "share": _.percent(share)}
+    at = {"position": order.position, "total": len(order.steps)}
     if order.start_here:
         start = _.listed([instrument.called(one) for one in order.start_here])
         said = _(
-            "Position {position} of {total}: start with {start}. {share} of what was built stands on weaker "
-            "foundations.",
-            start=start, **at,
+            "Position {position} of {total}: start with {start}.", start=start, **at,
         )  # fmt: skip
     else:
         said = _(
-            "Position {position} of {total}: every step has reached level {gate}. {share} of what was built "
-            "stands on weaker foundations.",
+            "Position {position} of {total}: every step has reached level {gate}.",
             gate=brief(_, order.gate), **at,
         )  # fmt: skip
+    said += " " + (
+        _("Hardly anything that was built stands on weaker foundations.")
+        if share < HARDLY
+        else _("{share} of what was built stands on weaker foundations.", share=_.percent(share))
+    )
     ranges = _(
         "95% ranges: position {low}–{high}, share {share_low}–{share_high}; mean level {raw}, of which "
         "{effective} is supported; n = {n} a step.",

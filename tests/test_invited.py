@@ -98,6 +98,9 @@ def test_a_hidden_group_shows_who_was_invited_and_nothing_else(live: LiveEngagem
 
 def test_without_a_cut_every_segment_stands_below_the_other(live: LiveEngagement) -> None:
     assert list(dict.fromkeys(live.response()["cut"])) == ["hotel", "department"]
+    shown = response(live.response(), live.instrument)
+    assert shown is not None
+    assert shown.markup.count("<table") == 2, "a table a segment, without blanks"
 
 
 def test_the_extract_carries_it_and_a_published_run_cannot_change_it(

@@ -71,9 +71,9 @@ def how_to_read(instrument: Instrument, *, threshold: int | None = None) -> Html
             (
                 _("Gated level"),
                 _(
-                    "The highest level that every item of a step reaches, half a level's tolerance allowed: an "
-                    "item at 2.5 counts as 3, so this may stand above the mean by as much. A mean can hide a "
-                    "weak item; this cannot."
+                    "The highest level that every item of a step reaches, half a level's tolerance allowed: "
+                    "an item at 2.5 counts as 3, so this may stand above the mean by as much. A mean can "
+                    "hide a weak item; this cannot."
                 ),
             ),
             (

@@ -324,26 +324,28 @@ def split(answers: Sequence[Sequence[int] | Ints]) -> Contrast:
     value
         The items' mean agreement A: below 0 there are more people at the ends than between them.
     low, high
-        The test turned round: the agreements that would not be surprised by this one, were they estimated
-        as loosely as that of a flat spread. So they leave out 0 where p is below .025, as they should; of
-        the example's planted camps (45 people, A −.30) they held the mean in 145 of 150 draws.
+        The means of the items' bootstrap ends: as wide as if a person answered all items alike. Where p is
+        below .025 they end at 0: the test rules out a flat spread and all above it, and the bootstrap alone
+        says how deep the split may be.
     p
         One-sided: how often as many people, spread evenly over the scale and each answering all items
         alike, come out as split as this. Items that hang together less make it smaller than it says.
 
-    Source: Van der Eijk 2001, Quality & Quantity 35, 325–341; test and interval are this project's own.
+    Source: Van der Eijk 2001, Quality & Quantity 35, 325–341; the test is this project's own.
     """
     given = [np.asarray(one, dtype=np.int64) for one in answers]
     given = [one for one in given if one.sum() > 1]
     if not given:
         return NOTHING
-    value = float(np.mean([stats.agreement_of(one[None, :])[0] for one in given]))
-    n = min(int(one.sum()) for one in given)
+    found = [stats.agreement(one) for one in given]
+    value = float(np.mean([one.value for one in found]))
+    n = min(one.n for one in found)
     flat = _flat_agreements(n, len(given[0]))
     p = (1 + int((flat <= value + 1e-12).sum())) / (len(flat) + 1)
-    upper, lower = np.quantile(flat, [(1 + CONFIDENCE) / 2, (1 - CONFIDENCE) / 2])
-    low, high = max(-1.0, value - float(upper)), min(1.0, value - float(lower))
-    return Contrast(value, min(low, value), max(high, value), n, p)
+    low, high = (float(np.mean([getattr(one, end) for one in found])) for end in ("low", "high"))
+    if p < (1 - CONFIDENCE) / 2 and value <= 0:
+        high = min(high, 0.0)
+    return Contrast(value, low, high, n, p)
 
 
 @cache

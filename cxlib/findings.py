@@ -217,7 +217,7 @@ def _judged(family: Family, made: list[_Comparison]) -> list[Finding]:
 
 def _leaves_out_zero(found: Contrast) -> bool:
     """Whether the interval agrees that there is a difference: no figure stands as found across 0."""
-    return not found.low <= 0 <= found.high
+    return not found.low < 0 < found.high
 
 
 # ── What is compared ────────────────────────────────────────────────────────────────────────────

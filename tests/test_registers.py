@@ -547,6 +547,16 @@ def test_effort_is_out_of_sequence_where_it_stands_on_an_open_step(live: LiveEng
     assert "no position" in tables.effort(live.registers, live.instrument, none).text
 
 
+def test_an_assumption_stands_by_its_name_and_a_share_in_per_cent(kept: dict[str, Kept]) -> None:
+    rows = [dict(row) for row in kept["assumptions"].rows]
+    rows += [{**rows[0], "id": "annual_retention", "value": 0.62, "unit": "share"}]
+    rows += [{**rows[0], "id": "days_lost", "value": 0.625, "unit": "share"}]
+    shown = tables.assumptions(Registers("acme", {"assumptions": Kept(1, tuple(rows))}), CX7_INSTRUMENT)
+    lines = [" ".join(line.split()) for line in shown.text.splitlines()]
+    for start in ("Annual margin", "Annual retention 62%", "Days lost 62.5%"):
+        assert any(line.startswith(start) for line in lines), start
+
+
 def test_a_customer_s_value_stands_with_timing_formula_and_source(kept: dict[str, Kept]) -> None:
     found = values_of(Registers("acme", kept).assumptions)
     assert found.by_timing["in a year"] == pytest.approx(266.667, abs=0.001)

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from cxlib.language import Words
     from cxlib.ordering import Sequence as Order
 
+# Beside the figure of the step to start with: where the page is narrow, a sign between it and its bar.
+TO_START = "width < 300 ? '◀ ' + datum.said : datum.said + ' ' + datum.long"
+
 
 def sequence(order: Order, instrument: Instrument, *, source: str = "") -> Figure | None:
     """Bars of the level that is supported, and what stands beyond it, in the order of the steps.
@@ -60,7 +63,7 @@ def sequence(order: Order, instrument: Instrument, *, source: str = "") -> Figur
         # The word to start stands in one text with its figure, so that no width can part them.
         said = data[data["start"] == is_start][["name", "level", "said"]]
         of = alt.Chart(said.assign(long=_("start here") if is_start else "")).transform_calculate(
-            word=f"datum.said + ({str(is_start).lower()} ? (width < 300 ? ' ◀' : '   ' + datum.long) : '')"
+            word=TO_START if is_start else "datum.said"
         )
         at = {"y": y, "x": alt.X("level:Q", scale=LEVELS), "text": alt.Text("word:N")}
         text = {"align": "left", "dx": 6, "fontWeight": weight}

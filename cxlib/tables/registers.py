@@ -6,6 +6,7 @@ and how to add it.
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
@@ -340,7 +341,7 @@ def assumptions(registers: Registers, instrument: Instrument) -> Html:
     rows = [
         (
             _assumed(_, id_),
-            *((_.percent(one.value, 1), "") if _is_share(one.unit) else (_exact(_, one.value), one.unit)),
+            *((_percent(_, one.value), "") if _is_share(one.unit) else (_exact(_, one.value), one.unit)),
             one.source,
             _day(_, one.dated),
         )
@@ -534,6 +535,11 @@ def _exact(_: Words, value: float) -> str:
     """Write a value with the decimals it was given with, four at the most."""
     digits = next((at for at in range(4) if abs(value - round(value, at)) < 5e-6), 4)
     return _.number(value, digits)
+
+
+def _percent(_: Words, share: float) -> str:
+    """Write a share [0–1] in per cent, with a decimal only where it has one."""
+    return _.percent(share, 0 if math.isclose(100 * share, round(100 * share), abs_tol=5e-4) else 1)
 
 
 def _money(_: Words, value: float) -> str:

@@ -10,7 +10,8 @@ import pytest
 from scipy import stats as distributions
 
 from cxlib import scoring
-from cxlib.findings import Finding
+from cxlib.contrasts import Contrast
+from cxlib.findings import FAMILIES, Finding, _Comparison, _judged
 from cxlib.ordering import sequence
 from cxlib.planning import LATER, NOW, recommendations
 from cxlib.summary import FIRST, RATE, Summary, summarise
@@ -198,3 +199,16 @@ def test_every_finding_carries_its_interval_and_n(example: Drawn) -> None:
         assert "95% interval" in said
         digits = 0 if one.unit == "points" else 1
         assert f"{one.value:+.{digits}f}" in said
+
+
+def test_a_test_that_its_own_interval_does_not_share_confirms_nothing() -> None:
+    """Two ways to look at one figure may differ near the edge; what stands as found has both."""
+
+    def judged(low: float, high: float) -> bool:
+        contrast = Contrast(-0.31, low, high, 45, 0.0005)
+        made = _Comparison(("s3",), ("management",), contrast, "agreement A", "…")
+        (one,) = _judged(FAMILIES["split"], [made])
+        return one.is_confirmed
+
+    assert judged(-0.55, 0.0)
+    assert not judged(-0.55, 0.13)

@@ -298,7 +298,7 @@ class Engagement:
         for role in self.facts.roles:
             hidden = bool(groups["is_hidden"].get(role.id, False))
             n = None if hidden else int(groups["n"].get(role.id, 0))
-            of = int(told[role.id]) if role.id in told.index else role.population
+            of = None if hidden else int(told[role.id]) if role.id in told.index else role.population
             share = n / of if n is not None and of else None
             if n or hidden or of:
                 rows.append((role.id, role.name, hidden, n, of, share))
@@ -310,9 +310,8 @@ class Engagement:
         """Say who was invited and who answered, in the groups of one cut: RESPONSE frame.
 
         Without a cut, every published one of a single segment, one below the other; empty where nobody
-        said who was invited. A hidden group keeps its row with those invited, whom the client knows, and
-        without those who answered or their share: either would tell the other. Shares are of published
-        counts alone, so they tell nothing that these do not.
+        said who was invited. A hidden group keeps its row without figures; so does, in `invited` and `share`,
+        a group whose invitations would tell those of a hidden one. Shares are of published counts alone.
         """
         import pandas as pd
 

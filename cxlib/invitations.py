@@ -118,14 +118,3 @@ def _checked(
             fix="Nothing was kept. Correct the file.",
         )
     return tuple(Invited(dict(cell), n) for cell, n in found.items())
-
-
-def by_cut(invited: Sequence[Invited], cut: Sequence[str]) -> dict[tuple[str, ...], int]:
-    """Sum who was invited up to a cut; nothing where the table does not know one of its dimensions."""
-    if not invited or not set(cut) <= set(invited[0].cell):
-        return {}
-    out: dict[tuple[str, ...], int] = {}
-    for one in invited:
-        key = tuple(one.cell[dim] for dim in cut)
-        out[key] = out.get(key, 0) + one.n
-    return out

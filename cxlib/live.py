@@ -14,18 +14,31 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
+import numpy as np
+from numpy.typing import NDArray
+
 from cxlib import anonymity, estimates
+from cxlib.anonymity.rereleases import Issued, called, issue, told_apart
 from cxlib.commentary import Commentary, CommentarySpec, ToneSpec, composed
 from cxlib.declarations import EngagementSpec, WaveSpec, parse_document, read_document, validate
 from cxlib.engagement import Engagement, library_version
-from cxlib.errors import SHOWN, ConflictError, DeclarationError, IngestError, NotFoundError, Problem, nearest
+from cxlib.errors import (
+    SHOWN,
+    AnonymityError,
+    ConflictError,
+    DeclarationError,
+    IngestError,
+    NotFoundError,
+    Problem,
+    nearest,
+)
 from cxlib.extract import Extract, Facts, RoleFacts, WaveFacts, read_extract
-from cxlib.frames import DATE, INVITED, RESPONDENT, ROLE, WAVE, cut_name
+from cxlib.frames import DATE, INVITED, NOT_STATED, RESPONDENT, ROLE, UNSCORED, WAVE
 from cxlib.framework import Framework, find_framework, load_framework, parse_framework
 from cxlib.framework.versions import Comparison, compare_frameworks
 from cxlib.ingest import Imported, convert
 from cxlib.instrument import Instrument
-from cxlib.invitations import Invited, by_cut, read_invitations
+from cxlib.invitations import Invited, read_invitations
 from cxlib.mapping import MappingSpec
 from cxlib.registers import Registers
 from cxlib.registers.reading import read_register
@@ -349,6 +362,38 @@ class LiveEngagement(Engagement):
         made = replace(old[version], version=self.commentary.version + 1)
         return self.store.set_commentary(self._slug, self.wave_id, made, author=by)
 
+    def issued(self) -> dict[str, Issued]:
+        """Return what a run made now would show, wave by wave, and of whom; for the store alone."""
+        import pandas as pd
+
+        key, dims = self.store.pseudonym_key(self._slug).hex()[:16], self.spec.dims
+        released = self.extract.release
+        out = {}
+        for wave in self._waves():
+            digests: list[NDArray[np.uint64]] = []
+            cells: list[tuple[str, ...]] = []
+            answered: list[pd.DataFrame] = []
+            for batch in (one for one in self._batches() if one.wave == wave.id):
+                found, where, given = _digests(self.store.batch_path(batch), dims, key)
+                digests.append(found)
+                cells += where
+                answered.append(given)
+            if digests:
+                given = pd.concat(answered, ignore_index=True).fillna(False).astype(bool)
+                mask = {str(item): given[item].to_numpy() for item in given}
+                out[wave.id] = issue(released, wave.id, np.concatenate(digests), cells, mask)
+        return out
+
+    def check_rerelease(self, issued: Mapping[str, Issued] | None = None) -> None:
+        """Hold what a run made now would show against what is out of the same waves.
+
+        Raises
+        ------
+        AnonymityError
+            Naming the groups by which the two would tell on fewer people than the threshold.
+        """
+        check_against_out(self.store, self._slug, issued or self.issued(), self.spec.anonymity.scores)
+
     def at_wave(self, wave: str) -> LiveEngagement:
         """Return a handle on another wave of the same engagement."""
         return LiveEngagement(self.store, self._slug, wave, self._language)
@@ -385,6 +430,8 @@ class LiveEngagement(Engagement):
         release = anonymity.release(tally, self.spec.cuts, self.spec.anonymity.scores)
         instrument = self.instrument
         roles = {role.id: role for role in self.framework.roles}
+        invited = self._invited(release)
+        veiled = self._veiled(release, invited)
         facts = Facts(
             engagement=self._slug,
             client=self.spec.name,
@@ -398,7 +445,7 @@ class LiveEngagement(Engagement):
                     id_,
                     instrument.say(roles[id_].name),
                     roles[id_].kind,
-                    role.population,
+                    None if id_ in veiled else role.population,
                     float(roles[id_].weight if role.weight is None else role.weight),
                 )
                 for id_, role in sorted(self.spec.roles.items(), key=lambda one: list(roles).index(one[0]))
@@ -420,27 +467,33 @@ class LiveEngagement(Engagement):
             estimates=self._estimates(tally, release, instrument),
             reliability=estimates.estimate_reliability(tally, release, instrument),
             drivers=estimates.estimate_drivers(self._tally_in_shards(), release, instrument),
-            invited=self._invited(),
+            invited=invited,
             registers=self.store.registers(self._slug),
             commentary=self.store.commentary(self._slug, self.wave_id),
         )
 
-    def _invited(self) -> pd.DataFrame:
-        """Say how many were invited, in every group of the release plan that the table knows."""
+    def _invited(self, release: anonymity.Release) -> pd.DataFrame:
+        """Say how many were invited, in the groups of the release plan that the table knows and may show."""
         import pandas as pd
 
-        dims = self.spec.dims
-        rows = []
-        for wave in self._waves():
-            told = [Invited(cell, n) for cell, n in self.store.invited(self._slug, wave.id)]
-            for cut in self.spec.cuts:
-                for key, n in sorted(by_cut(told, cut).items()):
-                    value = dict(zip(cut, key, strict=True))
-                    rows.append((wave.id, cut_name(cut), *(value.get(dim, "") for dim in dims), n))
-        names = INVITED.names(dims)
+        rows = [
+            (*key, n)
+            for wave in self._waves()
+            for key, n in anonymity.shown_invited(release, wave.id, self.store.invited(self._slug, wave.id))
+        ]
+        names = INVITED.names(self.spec.dims)
         return pd.DataFrame(rows, columns=names).astype(
             {**dict.fromkeys(names[:-1], "str"), "invited": "int64"}
         )
+
+    def _veiled(self, release: anonymity.Release, invited: pd.DataFrame) -> set[str]:
+        """Name the roles whose population would tell on a hidden group: hidden ones, small ones, and those
+        whose invitations are not shown."""
+        groups = release.groups[release.groups["cut"] == ROLE]
+        small = {id_ for id_, role in self.spec.roles.items() if (role.population or 0) < release.threshold}
+        told = {cell[ROLE] for wave in self._waves() for cell, _ in self.store.invited(self._slug, wave.id)}
+        shown = set(invited.loc[invited["cut"] == ROLE, ROLE])
+        return {*groups.loc[groups["is_hidden"], ROLE], *small, *(told - shown)}
 
     def _estimates(self, tally: Tally, release: anonymity.Release, instrument: Instrument) -> pd.DataFrame:
         import pandas as pd
@@ -474,6 +527,48 @@ class LiveEngagement(Engagement):
             is not None
         ]
         return max(last).isoformat() if last else None
+
+
+def _digests(
+    path: Path, dims: Sequence[str], key: str
+) -> tuple[NDArray[np.uint64], list[tuple[str, ...]], pd.DataFrame]:
+    """Return, a person of a batch: a keyed number of all their answers, the cell, what was answered."""
+    import pandas as pd
+
+    frame = pd.read_parquet(path)
+    digests = pd.util.hash_pandas_object(frame[sorted(frame)], index=False, hash_key=key)
+    stated = (
+        frame[dim].astype("object").where(frame[dim].notna() & (frame[dim] != ""), NOT_STATED)
+        if dim in frame
+        else [NOT_STATED] * len(frame)
+        for dim in dims
+    )
+    scored = frame[_item_columns(path, dims)]
+    given = scored.notna() & ~scored.isin(UNSCORED)
+    return digests.to_numpy(np.uint64), list(zip(*stated, strict=True)), given
+
+
+def check_against_out(store: Store, slug: str, issued: Mapping[str, Issued], threshold: int) -> None:
+    """Hold what a run shows against what is out of the same waves of an engagement.
+
+    Raises
+    ------
+    AnonymityError
+        Naming the groups by which the two would tell on fewer people than the threshold.
+    """
+    problems = [
+        Problem(f"wave {wave}, {called(group)}", f"tells on fewer than {threshold} people beside run {run}")
+        for wave, made in issued.items()
+        for run, before in store.releases(slug, wave).items()
+        for group in told_apart(before, made, threshold)
+    ]
+    if problems:
+        raise AnonymityError(
+            f"{slug}: this run is withheld; beside what is out already it would tell on a few people",
+            problems=problems,
+            fix="Import more answers or undo an import, until each of these groups is as it was or at least "
+            f"{threshold} people apart; `cx anonymity {slug}` shows how things stand. Nothing was published.",
+        )
 
 
 def _item_columns(path: Path, dims: Sequence[str]) -> list[str]:

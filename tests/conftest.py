@@ -36,6 +36,24 @@ def tell() -> Callable[[str], None]:
     return TOLD.append
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """Give each testing process kernels of its own: a parent of kernels is shared by whoever finds it."""
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        folder = tempfile.mkdtemp(prefix="cxrt")
+        os.environ["JUPYTER_RUNTIME_DIR"] = folder
+        config.add_cleanup(lambda: shutil.rmtree(folder, ignore_errors=True))
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    if hasattr(session.config, "workeroutput"):
+        session.config.workeroutput["told"] = TOLD
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    TOLD.extend(getattr(node, "workeroutput", {}).get("told", []))
+
+
 def pytest_terminal_summary(terminalreporter: Any) -> None:
     if TOLD:
         terminalreporter.section("measured")

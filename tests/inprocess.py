@@ -25,8 +25,11 @@ from cxlib.settings import Settings
 nb: Any = v4
 
 
-def executed(path: Path, folder: Path, **parameters: str) -> NotebookNode:
-    """Run one notebook's cells as a headless run does, in `folder`; a cell that fails raises its error."""
+def executed(path: Path, folder: Path, *, every_cell: bool = False, **parameters: str) -> NotebookNode:
+    """Run one notebook's cells as a headless run does, in `folder`; a cell that fails raises its error.
+
+    With `every_cell`, those for the workshop and for exploring too, as a person runs them in JupyterLab.
+    """
     notebook = load_notebook_node(str(path))
     notebook = parameterize_notebook(notebook, parameters, report_mode=False, kernel_name="python3")
     shell = InteractiveShell()
@@ -34,7 +37,8 @@ def executed(path: Path, folder: Path, **parameters: str) -> NotebookNode:
     os.chdir(folder)
     try:
         for cell in notebook.cells:
-            if cell.cell_type == "code" and "skip-execution" not in cell.metadata.get("tags", []):
+            skipped = "skip-execution" in cell.metadata.get("tags", []) and not every_cell
+            if cell.cell_type == "code" and not skipped:
                 cell.outputs = _outputs(shell, cell.source)
     finally:
         os.chdir(before)

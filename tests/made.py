@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -13,6 +14,7 @@ from typing import Any
 
 import nbformat
 import pytest
+from filelock import FileLock
 
 from cxlib.settings import Settings, read_settings
 
@@ -72,10 +74,20 @@ def only_run(home: Path) -> Path:
 
 @pytest.fixture(scope="session")
 def demos(tmp_path_factory: pytest.TempPathFactory) -> list[Made]:
-    """The example twice, at the same time, in two homes that know nothing of each other."""
-    homes = [tmp_path_factory.mktemp(name) for name in ("demo", "again")]
-    with ThreadPoolExecutor(2) as pool:
-        said = list(pool.map(lambda home: cx(home, "demo"), homes))
+    """The example twice, at the same time, in two homes that know nothing of each other.
+
+    Where several processes test, the first that asks makes them for all.
+    """
+    base = tmp_path_factory.getbasetemp()
+    shared = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "demos"
+    shared.mkdir(exist_ok=True)
+    homes = [shared / name for name in ("demo", "again")]
+    told = shared / "said.json"
+    with FileLock(shared / "lock"):
+        if not told.exists():
+            with ThreadPoolExecutor(2) as pool:
+                told.write_text(json.dumps(list(pool.map(lambda home: cx(home, "demo"), homes))))
+    said = json.loads(told.read_text())
     return [Made(only_run(home), home, text) for home, text in zip(homes, said, strict=True)]
 
 

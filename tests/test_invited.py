@@ -7,18 +7,24 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from cxlib.anonymity import shown_invited
 from cxlib.engagement import Engagement
 from cxlib.errors import IngestError, ReadOnlyError
 from cxlib.extract import read_extract, write_extract
-from cxlib.invitations import by_cut, read_invitations
+from cxlib.invitations import read_invitations
 from cxlib.live import LiveEngagement, open_live
 from cxlib.run.demo import build_demo
 from cxlib.settings import Settings, read_settings
 from cxlib.tables import participation, response
 from tests.conftest import Cx, refused
+from tests.samples import people, sample
 
 ROLES, SEGMENTS = ["owner", "team", "guest"], ["unit"]
 GOOD = "role,unit,invited\nowner,,3\nteam,north,10\nteam,south,12\nguest,,400\n"
+
+
+def made(n: int, role: str, unit: str) -> list[dict[str, object]]:
+    return people(n, role, unit, grain_mill=3)
 
 
 def table(tmp_path: Path, text: str) -> Path:
@@ -27,15 +33,42 @@ def table(tmp_path: Path, text: str) -> Path:
     return path
 
 
-def test_a_table_is_read_and_summed_to_every_cut_it_knows(tmp_path: Path) -> None:
+def test_a_table_is_read(tmp_path: Path) -> None:
     told = read_invitations(table(tmp_path, GOOD), ROLES, SEGMENTS)
-    assert by_cut(told, ()) == {(): 425}
-    assert by_cut(told, ("role",)) == {("owner",): 3, ("team",): 22, ("guest",): 400}
-    assert by_cut(told, ("role", "unit"))[("team", "south")] == 12
-    assert by_cut(told, ("unit",)) == {("not stated",): 403, ("north",): 10, ("south",): 12}
-    coarse = read_invitations(table(tmp_path, "invited;role\n7;team\n"), ROLES, SEGMENTS)
-    assert by_cut(coarse, ("unit",)) == {}
-    assert by_cut(coarse, ("role",)) == {("team",): 7}
+    assert sum(one.n for one in told) == 425
+    assert told[0].cell == {"role": "owner", "unit": "not stated"}
+    (coarse,) = read_invitations(table(tmp_path, "invited;role\n7;team\n"), ROLES, SEGMENTS)
+    assert (coarse.cell, coarse.n) == ({"role": "team"}, 7)
+
+
+def shown(people: int, told: list[tuple[dict[str, str], int]]) -> dict[tuple[str, ...], int]:
+    """Show who was invited where `people` of each role and unit answered."""
+    rows = [
+        row for role in ("owner", "team") for unit in ("north", "south") for row in made(people, role, unit)
+    ]
+    return dict(shown_invited(sample(rows).release, "w1", told))
+
+
+def test_invitations_are_summed_to_every_cut_that_they_know() -> None:
+    cells = [({"role": role, "unit": unit}, 20) for role in ("owner", "team") for unit in ("north", "south")]
+    found = shown(9, cells)
+    assert found["w1", "", "", ""] == 80
+    assert found["w1", "role", "owner", ""] == found["w1", "unit", "", "north"] == 40
+    assert found["w1", "role×unit", "team", "south"] == 20
+    by_role = shown(9, [({"role": "owner"}, 20), ({"role": "team"}, 30)])
+    assert {key[1] for key in by_role} == {"", "role"}
+
+
+def test_a_few_invited_are_hidden_and_so_is_who_would_tell_them() -> None:
+    cells = [({"role": "owner"}, 3), ({"role": "team"}, 30), ({"role": "guest"}, 90)]
+    assert shown(9, cells) == {("w1", "", "", ""): 123, ("w1", "role", "guest", ""): 90}
+
+
+def test_of_a_hidden_group_no_invitation_is_shown() -> None:
+    rows = made(3, "owner", "north") + made(9, "team", "north") + made(30, "guest", "south")
+    cells = [({"role": role}, 50) for role in ("owner", "team", "guest")]
+    found = dict(shown_invited(sample(rows).release, "w1", cells))
+    assert set(found) == {("w1", "", "", ""), ("w1", "role", "guest", "")}
 
 
 BAD = {
@@ -83,17 +116,17 @@ def test_rates_are_of_those_invited(live: LiveEngagement) -> None:
     assert int(hotels["invited"].sum()) == 42480
 
 
-def test_a_hidden_group_shows_who_was_invited_and_nothing_else(live: LiveEngagement) -> None:
+def test_a_hidden_group_shows_nothing_but_its_name(live: LiveEngagement) -> None:
     found = live.response("department")
     hidden = found[found["is_hidden"]]
     assert "Spa" in set(hidden["department"])
-    assert hidden["n"].isna().all()
-    assert hidden["share"].isna().all()
-    assert hidden["invited"].notna().all()
+    assert hidden[["n", "share", "invited"]].isna().all().all()
     shown = response(found, live.instrument)
     assert shown is not None
     spa = next(line for line in shown.text.splitlines() if line.startswith("Spa"))
-    assert spa.split() == ["Spa", "3", "hidden", "hidden"]
+    assert spa.split() == ["Spa", "hidden", "hidden", "hidden"]
+    told = live.extract.invited
+    assert not (told["department"] == "Spa").any()
 
 
 def test_without_a_cut_every_segment_stands_below_the_other(live: LiveEngagement) -> None:
@@ -125,7 +158,7 @@ def test_a_newer_table_replaces_the_one_before(settings: Settings, tmp_path: Pat
 
 def test_more_answers_than_invitations_are_shown_and_said(settings: Settings, tmp_path: Path) -> None:
     with open_live("harbour", wave="2025-autumn", settings=settings) as eng:
-        eng.set_invited(table(tmp_path, "role,hotel,invited\nfrontline,Station,2\nfrontline,Lakeside,500\n"))
+        eng.set_invited(table(tmp_path, "role,hotel,invited\nfrontline,Station,20\nfrontline,Lakeside,500\n"))
         shown = response(eng.response("hotel"), eng.instrument)
         assert shown is not None
         assert "More answered than were invited" in shown.markup

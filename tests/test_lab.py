@@ -19,6 +19,8 @@ from nbformat import v4
 from nbformat.sign import NotebookNotary
 
 from cxlib import charts, look, tables
+from tests.inprocess import executed
+from tests.made import Made
 from tests.samples import people, sample
 
 nb: Any = v4
@@ -136,3 +138,20 @@ def test_every_chart_is_drawn_and_wears_the_reports_look(visit: Callable[..., An
         one for one in seen.requests if not one.startswith(("http://127.0.0.1", "ws://127.0.0.1", "blob:"))
     ]
     assert (seen.errors, elsewhere, seen.alerts) == ([], [], [])
+
+
+NOTEBOOKS = sorted((Path(__file__).resolve().parents[1] / "notebooks").glob("*.ipynb"))
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_a_person_can_run_every_cell_of_a_notebook(
+    demo: Made, path: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Run it on the live store as it is opened: parameters as they stand, workshop and explore cells too."""
+    monkeypatch.setenv("CX_HOME", str(demo.home))
+    notebook = executed(path, tmp_path, every_cell=True)
+    assert len(NOTEBOOKS) == 10
+    for cell in notebook.cells:
+        if cell.cell_type == "code" and {"workshop", "explore"} & set(cell.metadata.get("tags", [])):
+            assert cell.outputs, f"{path.stem}, {cell.id}: nothing to work with in the room"
+    assert sum(len(cell.get("outputs", [])) for cell in notebook.cells) >= 3

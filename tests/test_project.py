@@ -74,8 +74,9 @@ CONDA_NAMES = {
     "jupyter-client": "jupyter_client",
     "jupyter-core": "jupyter_core",
     "jupyter-kernel-test": "jupyter_kernel_test",
+    "jupyter-server": "jupyter_server",
 }
-FROM_PIP = {"axe-playwright-python"}
+FROM_PIP = {"axe-playwright-python", "typst"}
 ABSENT_FROM_CONDA = {*FROM_PIP, "pysqlite3-binary"}
 
 

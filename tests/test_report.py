@@ -141,7 +141,7 @@ def said_in_english(page: str, eng: Engagement) -> list[str]:
 def test_a_run_holds_extract_notebooks_results_page_and_manifest(demo: Made) -> None:
     found = {path.relative_to(demo.folder).as_posix() for path in demo.folder.rglob("*") if path.is_file()}
     assert found == {
-        "report.html", "results.json", "manifest.json",
+        "report.html", "report.pdf", "results.json", "manifest.json",
         *(f"notebooks/{name}.ipynb" for name in CHAPTERS),
         "extract/extract.json", "extract/framework.yaml", "extract/groups.parquet", "extract/counts.parquet",
         "extract/withheld.parquet", "extract/estimates.parquet", "extract/reliability.parquet",
@@ -163,7 +163,7 @@ def test_the_manifest_names_every_file_with_its_true_digest(demo: Made) -> None:
         for path in files
     }
     assert manifest["run"] == demo.folder.name
-    assert set(manifest["seconds"]) == {*CHAPTERS, "results", "page"}
+    assert set(manifest["seconds"]) == {*CHAPTERS, "results", "page", "pdf"}
     assert all(seconds > 0 for seconds in manifest["seconds"].values())
     assert (manifest["engagement"], manifest["wave"]) == ("harbour", "2026-spring")
 

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
+from cxlib.cli import anonymity as _anonymity
 from cxlib.cli import batch as _batch
 from cxlib.cli import framework as _framework
 from cxlib.cli import printing
@@ -37,7 +38,10 @@ app = typer.Typer(
 )
 
 app.add_typer(_framework.app, name="framework")
-for _command in (_registers.add, _runs.comment, _runs.approve, _runs.runs, _batch.batch):
+for _command in (
+    _registers.add, _anonymity.anonymity, _runs.comment, _runs.approve, _runs.export, _runs.runs,
+    _batch.batch,
+):  # fmt: skip
     app.command()(_command)
 
 Engagement = Annotated[str, typer.Argument(help="The engagement's name, for example harbour.")]
@@ -251,20 +255,39 @@ def report(
     notebook: Annotated[
         list[str] | None, typer.Option(help="Only this notebook, for example 0_overview. Repeat.")
     ] = None,
+    to: _runs.To = "html",
+    branding: Annotated[
+        Path | None,
+        typer.Option(help="A branding file; by default branding.yaml in CX_HOME, if it is there."),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Run the notebooks and publish the report of one wave."""
+    from cxlib.branding import read_branding
+    from cxlib.run.exporting import ALWAYS, FILES, formats_of
     from cxlib.run.reports import make_report
     from cxlib.settings import read_settings
 
+    formats = tuple(dict.fromkeys((*ALWAYS, *formats_of(to))))
+    own = read_branding(branding) if branding else None
     with _live(engagement, wave) as eng:
-        run = make_report(eng, read_settings(), names=notebook, say=printing.say(quiet=as_json))
+        run = make_report(
+            eng,
+            read_settings(),
+            names=notebook,
+            formats=formats,
+            branding=own,
+            say=printing.say(quiet=as_json),
+        )
     if as_json:
         printing.print_json(
             {"run": run.id, "folder": str(run.folder), "report": str(run.report), "seconds": run.seconds}
         )
     else:
         print(f"Report: {printing.near(run.report)}")
+        for one in formats:
+            if one in FILES:
+                print(f"        {printing.near(run.folder / FILES[one])}")
         print("  " + ", ".join(f"{name} {seconds:.1f} s" for name, seconds in run.seconds.items()))
 
 
@@ -277,7 +300,8 @@ def demo() -> None:
     run = make_demo(read_settings(), say=printing.say())
     print(f"\nReport: {printing.near(run.report)}")
     print("\nTry next:")
-    print("  open the report in a browser; it needs no network")
+    print("  open the report in a browser; it needs no network; report.pdf lies beside it")
+    print("  cx export harbour --to docx,xlsx,pptx")
     print("  cx scores harbour --by role")
     print("  cx tally harbour --by hotel")
     print("  jupyter lab notebooks/0_overview.ipynb")

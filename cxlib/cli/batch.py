@@ -48,6 +48,7 @@ def batch(
 ) -> None:
     """Make the reports of many clients. What is there already is skipped; exit code 1 if any failed."""
     from cxlib.run.batch import Cluster, Processes, run_batch
+    from cxlib.run.exporting import formats_of
     from cxlib.run.jobs import jobs_of, made, plan_of, read_plan
     from cxlib.settings import read_settings
 
@@ -64,7 +65,7 @@ def batch(
             engagements or _with_answers(), waves=wave or (), segments=segment or (), notebooks=notebook or ()
         )
     )
-    jobs = jobs_of(wanted, settings, formats=_formats(to))
+    jobs = jobs_of(wanted, settings, formats=formats_of(to))
     if dry_run:
         _print_plan([(job, made(job, settings)) for job in jobs], as_json)
         return
@@ -75,20 +76,6 @@ def batch(
     _print_end(done, jobs, as_json)
     if done.count("failed"):
         raise typer.Exit(1)
-
-
-def _formats(to: str) -> tuple[str, ...]:
-    from cxlib.errors import nearest
-    from cxlib.run.reports import FORMATS
-
-    named = tuple(dict.fromkeys(one.strip() for one in to.split(",") if one.strip()))
-    for one in named:
-        if one not in FORMATS:
-            raise NotFoundError(
-                f"--to {one!r}: no such format{nearest(one, FORMATS)}",
-                fix=f"There are: {', '.join(FORMATS)}.",
-            )
-    return named
 
 
 def _with_answers() -> list[str]:

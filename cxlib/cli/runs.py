@@ -1,4 +1,4 @@
-"""`cx comment`, `cx approve`, `cx runs`: what an analyst says to a report, and when it is a draft no more."""
+"""`cx comment`, `cx approve`, `cx export`, `cx runs`: an analyst's words to a report, and its end."""
 
 from __future__ import annotations
 
@@ -16,6 +16,14 @@ if TYPE_CHECKING:
 
 By = Annotated[
     str | None, typer.Option("--by", help="Your name, as the report prints it; by default your login.")
+]
+
+To = Annotated[
+    str,
+    typer.Option(
+        "--to",
+        help="Formats with commas: html, pdf, docx, xlsx, pptx, json. Page and results are always made.",
+    ),
 ]
 
 
@@ -93,6 +101,24 @@ def approve(
     else:
         print(f"Approved {found.id} ({found.engagement}, wave {found.wave}) by {found.approved_by}")
         print(f"  {printing.near(found.folder / 'report.html')}")
+
+
+def export(
+    run: Annotated[str, typer.Argument(help="A run's id, or an engagement's name for its latest run.")],
+    to: To = "pdf",
+    as_json: Annotated[bool, typer.Option("--json", help="Print data instead of text.")] = False,
+) -> None:
+    """Write a run that is there in other formats: PDF, Word, Excel, PowerPoint."""
+    from cxlib.run.exporting import formats_of
+    from cxlib.run.runs import export
+    from cxlib.settings import read_settings
+
+    found, files = export(read_settings(), run, formats_of(to), say=printing.say(quiet=as_json))
+    if as_json:
+        printing.print_json({"run": found.id, "files": [str(path) for path in files]})
+        return
+    for path in files:
+        print(f"  {printing.near(path)}")
 
 
 def runs(

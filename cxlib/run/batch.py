@@ -257,7 +257,7 @@ class Cluster:
                 ): job
                 for job in jobs
             }
-            for one in as_completed(running):
+            for one in as_completed(running, loop=client.loop):
                 error = one.exception()
                 yield running[one], (one.result() if error is None else error)
                 one.release()

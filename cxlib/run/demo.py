@@ -19,7 +19,7 @@ SLUG = "harbour"
 
 
 def make_demo(settings: Settings, *, say: Callable[[str], None] = lambda line: None) -> Run:
-    """Build the example where it is not there yet, and make the report of its last wave.
+    """Build the example where it is not there yet, and make its last wave's report: page and PDF.
 
     Raises
     ------
@@ -28,7 +28,7 @@ def make_demo(settings: Settings, *, say: Callable[[str], None] = lambda line: N
     """
     build_demo(settings, say=say)
     with open_live(SLUG, settings=settings) as eng:
-        return make_report(eng, settings, say=say)
+        return make_report(eng, settings, formats=("html", "json", "pdf"), say=say)
 
 
 def build_demo(settings: Settings, *, say: Callable[[str], None] = lambda line: None) -> None:

@@ -15,9 +15,10 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import Field
+from pydantic import Field, StringConstraints
 
 import cxlib
+from cxlib.branding import Branding, find_branding, read_branding
 from cxlib.declarations import Dimension, Model, Name, Slug, read_document, validate
 from cxlib.engagement import library_version
 from cxlib.errors import DeclarationError, NotFoundError, Problem, nearest
@@ -26,6 +27,9 @@ from cxlib.run.reports import MANIFEST
 from cxlib.segments import units_of
 from cxlib.settings import Settings
 from cxlib.store import Store
+
+# A YAML file below CX_HOME: no step of its path leads out of it.
+WITHIN = r"^[A-Za-z0-9_-]+(?:[./][A-Za-z0-9_-]+)*\.ya?ml$"
 
 
 @dataclass(frozen=True)
@@ -38,6 +42,7 @@ class Job:
     segment : dimension and unit of a report on one unit; empty for the whole.
     notebooks : names; empty for all that belong to the wave.
     formats : what is made of it beside the executed notebooks and the manifest.
+    branding : a branding file, from CX_HOME; by default its branding.yaml, if it is there.
     key : hash of all that the report depends on, hexadecimal.
     """
 
@@ -46,6 +51,7 @@ class Job:
     segment: tuple[str, str] | tuple[()] = ()
     notebooks: tuple[str, ...] = ()
     formats: tuple[str, ...] = ("html", "json")
+    branding: str = ""
     key: str = ""
 
     @property
@@ -64,6 +70,7 @@ class Entry(Model):
     waves: list[Slug] = []
     segments: list[Dimension] = []
     notebooks: list[Name] = []
+    branding: Annotated[str, StringConstraints(pattern=WITHIN)] | None = None
 
 
 class Plan(Model):
@@ -135,7 +142,7 @@ def _jobs(entry: Entry, store: Store, settings: Settings, formats: tuple[str, ..
     out = []
     for wave in entry.waves or [None]:
         eng = LiveEngagement(store, entry.engagement, wave)
-        job = Job(entry.engagement, eng.wave_id, (), tuple(entry.notebooks), formats)
+        job = Job(entry.engagement, eng.wave_id, (), tuple(entry.notebooks), formats, entry.branding or "")
         units = [(dim, unit) for dim in entry.segments for unit in units_of(eng.extract, dim)]
         out += [keyed(replace(job, segment=segment), eng, settings) for segment in ((), *units)]
     return out
@@ -162,8 +169,20 @@ def keyed(job: Job, eng: LiveEngagement, settings: Settings) -> Job:
         "code": _code(),
         "framework": eng.framework.digest,
         "engagement": eng.fingerprint,
+        "branding": {name: _digest(data) for name, data in branding_for(job, settings).files},
     }
     return replace(job, key=_digest(json.dumps(parts, sort_keys=True, default=str).encode())[:20])
+
+
+def branding_for(job: Job, settings: Settings) -> Branding:
+    """Return the look of a job's report: its own, or that of the whole installation.
+
+    Raises
+    ------
+    CxError
+        If the file it names is not there, or cannot be used.
+    """
+    return read_branding(settings.home / job.branding) if job.branding else find_branding(settings.home)
 
 
 def made(job: Job, settings: Settings) -> Path | None:

@@ -24,7 +24,9 @@ from typing import TYPE_CHECKING, Any, Final
 from markupsafe import Markup, escape
 
 from cxlib import look
+from cxlib.branding import Branding
 from cxlib.errors import ReportError
+from cxlib.exports.document import Cover
 from cxlib.formats import day
 from cxlib.language import Words, words_of
 from cxlib.look import palette, theme, variables
@@ -53,35 +55,6 @@ _LANGUAGE: Final = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{1,8})*")
 
 
 @dataclass(frozen=True)
-class Cover:
-    """What stands on the first page and in the running header of every printed one.
-
-    Attributes
-    ----------
-    client, wave, title : as the reader knows them; any text is safe.
-    date : the day the report speaks of, if its answers are dated.
-    framework : name and version of the instrument.
-    run : id of the published run.
-    language : language tag of the notebooks' text; words of the page itself follow it where
-        `reports/template/words.json` knows it, else they are English.
-    is_draft : marks the cover and every printed page.
-    prepared_by : the consultancy, optional.
-    asked : who was asked, a row a role: its name, how many answered, of how many; as a reader sees them.
-    """
-
-    client: str
-    wave: str
-    title: str
-    date: dt.date | None
-    framework: str
-    run: str
-    language: str = "en"
-    is_draft: bool = True
-    prepared_by: str = ""
-    asked: tuple[tuple[str, str, str], ...] = ()
-
-
-@dataclass(frozen=True)
 class Remark:
     """What an analyst wrote: markdown without HTML, by whom and when."""
 
@@ -96,6 +69,25 @@ class _Heading:
     text: str
     slug: str
     below: list[_Heading] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Written:
+    """What a report says, written once: the page frames it, and every export reads it.
+
+    Attributes
+    ----------
+    sections : each section as a piece of a page, escaped and vetted, in the order of the report.
+    foreword : what stands before them, or nothing.
+    words : of the templates, in the language that `say` speaks.
+    """
+
+    cover: Cover
+    say: Words
+    words: Mapping[str, Any]
+    contents: Sequence[_Heading]
+    foreword: Markup
+    sections: Sequence[Markup]
 
 
 @dataclass
@@ -128,7 +120,22 @@ def render(
     foreword: Remark | None = None,
     tone: Mapping[str, str] | None = None,
 ) -> str:
-    """Put executed notebooks together as one self-contained page.
+    """Put executed notebooks together as one page that asks no host for anything.
+
+    See :func:`write` for the parameters and for what is raised.
+    """
+    return framed(write(notebooks, cover, commentary=commentary, foreword=foreword, tone=tone))
+
+
+def write(
+    notebooks: Sequence[NotebookNode],
+    cover: Cover,
+    *,
+    commentary: Mapping[str, Remark] | None = None,
+    foreword: Remark | None = None,
+    tone: Mapping[str, str] | None = None,
+) -> Written:
+    """Write what executed notebooks show, section by section.
 
     Each first-level heading opens a section. It bears the notebook's `metadata.cx.number` where that has one
     ("" for none), else the next in order. A section whose heading is tagged `appendix` stands at the back,
@@ -152,7 +159,7 @@ def render(
 
     Returns
     -------
-    A whole HTML document that asks no host for anything.
+    What every format of the report is made from.
 
     Raises
     ------
@@ -163,7 +170,6 @@ def render(
     """
     if not _LANGUAGE.fullmatch(cover.language):
         raise ReportError(f"language {cover.language!r}; expected a tag such as en or de-CH")
-    template = read_settings().template
     say = words_of(cover.language)
     words = look.words(say.spoken)
     page = _Page(words, say)
@@ -177,7 +183,16 @@ def render(
         # Said once, where its notebook begins.
         remark = remarks.pop(part.slug, None) if part.slug and not part.is_back else None
         sections.append(_toned(_section(part, page, remark), tone or {}))
-    style = _style(template, cover, words)
+    said = _remark(foreword, page, words["foreword"]) if foreword else Markup("")
+    return Written(cover, say, words, page.contents, said, sections)
+
+
+def framed(written: Written, branding: Branding | None = None) -> str:
+    """Return the whole HTML document of what was written, in a consultancy's look or the suite's own."""
+    own = branding or Branding()
+    cover, words, say = written.cover, written.words, written.say
+    template = read_settings().template
+    style = _style(template, cover, words, own)
     scripts = (vega_bundle(), _read(template, "report.js"))
     html = (
         look.templates()
@@ -187,10 +202,12 @@ def render(
             words=words,
             language=say.spoken,
             untranslated="" if say.is_translated else words["untranslated"],
-            foreword=_remark(foreword, page, words["foreword"]) if foreword else "",
+            foreword=written.foreword,
             date=day(cover.date, say.spoken) if cover.date else "",
-            contents=page.contents,
-            sections=sections,
+            logo=own.logo.address if own.logo else "",
+            line=own.line,
+            contents=written.contents,
+            sections=written.sections,
             style=look.as_is(style),
             scripts=[look.as_is(script) for script in scripts],
             theme=_data(theme(language=say.spoken), "the theme"),
@@ -556,7 +573,7 @@ def _policy(styles: Iterable[str], scripts: Iterable[str]) -> str:
     )
 
 
-def _style(template: Path, cover: Cover, words: Mapping[str, Any]) -> str:
+def _style(template: Path, cover: Cover, words: Mapping[str, Any], own: Branding) -> str:
     folio = " ".join(
         f"counter({part})" if place % 2 else look.css_string(part)
         for place, part in enumerate(re.split(r"\{(pages?)\}", words["page"]))
@@ -568,10 +585,18 @@ def _style(template: Path, cover: Cover, words: Mapping[str, Any]) -> str:
         "bottom-right": folio,
     }
     boxes = "".join(f"@{place}{{content:{content}}}" for place, content in running.items())
+    light = "".join(f"--cx-{name}:{colour};" for name, colour in own.colours)
+    # An accent that is read on white is not read on black; the cover is as dark in both.
+    dark = "".join(f"--cx-{name}:{colour};" for name, colour in own.colours if name == "cover")
+    logo = (
+        ".cx-logo{float:right;margin:0;padding:.5rem;background:#fff}"
+        ".cx-logo img{display:block;height:3rem}\n"
+    )
     return (
-        f"{look.font_faces()}\n:root{{{variables('light')}}}\n"
-        f"@media screen and (prefers-color-scheme:dark){{:root{{{variables('dark')}}}}}\n"
+        f"{look.font_faces()}\n:root{{{variables('light')}{light}}}\n"
+        f"@media screen and (prefers-color-scheme:dark){{:root{{{variables('dark')}{dark}}}}}\n"
         f"{_read(template, 'blocks.css')}\n{_read(template, 'report.css')}\n@page{{{boxes}}}\n"
+        f"{logo if own.logo else ''}"
     )
 
 

@@ -2,8 +2,10 @@
 
     reports/out/<engagement>/<wave>/<run>/
       report.html  results.json  manifest.json
+      report.pdf   and other exports, where they were asked for
       extract/     what left the building
       notebooks/   as executed
+      branding/    the consultancy's look, if there is one
 
 A run is built in a folder beside its place and renamed when it is whole: a failure leaves nothing.
 """
@@ -26,10 +28,14 @@ from typing import TYPE_CHECKING, Any
 
 import nbformat
 
+from cxlib.branding import Branding, find_branding
 from cxlib.engagement import Engagement, library_version
 from cxlib.errors import KernelError, ReportError, nearest
+from cxlib.exports.document import Cover
 from cxlib.extract import read_extract, write_extract
-from cxlib.run.pages import Cover, Remark, render
+from cxlib.live import LiveEngagement
+from cxlib.run.exporting import ALWAYS, FILES, exports_of, report_of
+from cxlib.run.pages import Remark, Written, framed, write
 from cxlib.run.results import results, to_json
 from cxlib.segments import extract_of
 from cxlib.settings import Settings
@@ -40,8 +46,9 @@ if TYPE_CHECKING:
 
 CELL_SECONDS = 300
 MAKING = ".making-"
+BRANDING = "branding"
 REPORT, RESULTS, MANIFEST = "report.html", "results.json", "manifest.json"
-FORMATS = ("html", "json")
+FORMATS = (*ALWAYS, *FILES)
 # The chapter that belongs to no step, and closes the report.
 BUSINESS = "business_case"
 
@@ -64,11 +71,12 @@ def make_report(
     settings: Settings,
     *,
     names: Sequence[str] | None = None,
+    branding: Branding | None = None,
     say: Callable[[str], None] = lambda line: None,
     now: dt.datetime | None = None,
     at_once: int | None = None,
     segment: tuple[str, str] | None = None,
-    formats: Sequence[str] = FORMATS,
+    formats: Sequence[str] = ALWAYS,
     job: str = "",
     keep: Path | None = None,
 ) -> Run:
@@ -79,6 +87,8 @@ def make_report(
     names
         Notebooks by name, for example "0_overview"; by default the overview, every step that was asked, and
         the business case.
+    branding
+        The consultancy's look; by default that of `CX_HOME/branding.yaml`, if it is there.
     say
         Takes a line of progress.
     at_once
@@ -86,7 +96,7 @@ def make_report(
     segment
         Dimension and unit of a report on one unit, made of what is published of it; by default the whole.
     formats
-        What is made beside executed notebooks and manifest: html, json.
+        What is made beside executed notebooks and manifest: of :data:`FORMATS`.
     job
         Key of the job that this is, kept in the manifest.
     keep
@@ -96,6 +106,8 @@ def make_report(
     ------
     ReportError
         Naming client, notebook, cell and cause; the run folder does not exist then.
+    AnonymityError
+        If beside a run that is out already it would tell on a few people.
     """
     if eng.is_empty:
         raise ReportError(
@@ -103,7 +115,12 @@ def make_report(
             fix=f"Import a survey file first: cx import {eng.facts.engagement} FILE --mapping MAPPING",
         )
     notebooks = chosen(eng, settings.notebooks, names)
-    moment = now or dt.datetime.now(dt.UTC)
+    live = eng if isinstance(eng, LiveEngagement) else None
+    issued = live.issued() if live else {}
+    if live:
+        live.check_rerelease(issued)
+    look = find_branding(settings.home) if branding is None else branding
+    moment = (now or dt.datetime.now(dt.UTC)).replace(microsecond=0)
     place = settings.runs / eng.facts.engagement / eng.wave.id
     place.mkdir(parents=True, exist_ok=True)
     making = place / f"{MAKING}{job or os.getpid()}-{time.monotonic_ns()}"
@@ -115,16 +132,16 @@ def make_report(
         run_id = f"{moment:%Y%m%dT%H%M%SZ}-{(job or _digest_of(making / 'extract'))[:8]}"
         (making / "notebooks").mkdir()
         at_once = at_once or os.cpu_count() or 1
-        seconds = _execute_all(notebooks, making, eng, say, at_once, with_results="json" in formats)
-        if "html" in formats:
-            say("writing the report")
-            started = time.perf_counter()
-            (making / REPORT).write_text(compose(making, run_id, eng), encoding="utf-8")
-            seconds["page"] = round(time.perf_counter() - started, 2)
+        with_results = bool({"json", "xlsx"} & set(formats))
+        seconds = _execute_all(notebooks, making, eng, say, at_once, with_results=with_results)
+        look.keep(making / BRANDING)
+        seconds |= _write_out(making, run_id, eng, look, moment, formats, say)
         _write_manifest(making, eng, run_id, moment, seconds, job, segment)
         final = place / run_id
         if final.exists():
             raise ReportError(f"{final} is there already", fix="Wait a second and run it again.")
+        if live:
+            live.store.add_release(live.slug, run_id, issued)
         making.rename(final)
     except BaseException:
         if keep is not None and making.exists():
@@ -136,8 +153,38 @@ def make_report(
     return Run(run_id, final, seconds)
 
 
+def _write_out(
+    making: Path,
+    run_id: str,
+    eng: Engagement,
+    look: Branding,
+    moment: dt.datetime,
+    formats: Sequence[str],
+    say: Callable[[str], None],
+) -> dict[str, float]:
+    """Write page and exports; return the seconds of each."""
+    if not set(formats) - {"json"}:
+        return {}
+    seconds = {}
+    say("writing the report")
+    started = time.perf_counter()
+    said = written(making, run_id, eng)
+    if "html" in formats:
+        (making / REPORT).write_text(framed(said, look), encoding="utf-8")
+        seconds["page"] = round(time.perf_counter() - started, 2)
+    files, took = exports_of(report_of(said, look, moment), partial(read_results, making), formats, say=say)
+    for name, data in files.items():
+        (making / name).write_bytes(data)
+    return seconds | took
+
+
 def compose(folder: Path, run_id: str, eng: Engagement, *, is_draft: bool = True) -> str:
-    """Write the page of a run from its own folder: executed notebooks, extract, and what an analyst says.
+    """Return the page of a run, from its own folder; see :func:`written`."""
+    return framed(written(folder, run_id, eng, is_draft=is_draft), branding_of(folder))
+
+
+def written(folder: Path, run_id: str, eng: Engagement, *, is_draft: bool = True) -> Written:
+    """Write what a run says from its own folder: executed notebooks, extract, and what an analyst adds.
 
     Parameters
     ----------
@@ -159,15 +206,36 @@ def compose(folder: Path, run_id: str, eng: Engagement, *, is_draft: bool = True
         run=run_id,
         language=eng.instrument.language,
         is_draft=is_draft,
+        prepared_by=branding_of(folder).name,
         asked=_asked(eng),
     )
-    return render(
+    return write(
         [nbformat.read(path, as_version=4) for path in sorted((folder / "notebooks").glob("*.ipynb"))],
         cover,
         commentary={slug: remark(text) for slug, text in said.chapters.items()},
         foreword=remark(said.foreword) if said.foreword else None,
         tone=said.toned(eng.sentences) if said.tone else None,
     )
+
+
+def branding_of(folder: Path) -> Branding:
+    """Return the look that a run was made with."""
+    return find_branding(folder / BRANDING)
+
+
+def read_results(folder: Path) -> dict[str, Any]:
+    """Return what a run's `results.json` holds.
+
+    Raises
+    ------
+    ReportError
+        If the run was made without.
+    """
+    path = folder / RESULTS
+    if not path.is_file():
+        raise ReportError(f"run {folder.name} has no {RESULTS}", fix="Make it with --to json.")
+    found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return found
 
 
 def _asked(eng: Engagement) -> tuple[tuple[str, str, str], ...]:

@@ -1,4 +1,4 @@
-"""Published runs: list them, and approve one, which until then is a draft and says so on every page."""
+"""Published runs: list them, export one, and approve one, which until then is a draft and says so."""
 
 from __future__ import annotations
 
@@ -6,16 +6,31 @@ import datetime as dt
 import json
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from cxlib.engagement import Engagement
 from cxlib.errors import NotFoundError, ReportError, nearest
 from cxlib.extract import read_extract
-from cxlib.run.reports import MANIFEST, REPORT, RESULTS, compose, digests, manifest_text, sha256_of
+from cxlib.live import check_against_out
+from cxlib.run.exporting import FILES, exports_of, report_of
+from cxlib.run.pages import framed
+from cxlib.run.reports import (
+    MANIFEST,
+    REPORT,
+    RESULTS,
+    branding_of,
+    digests,
+    manifest_text,
+    read_results,
+    sha256_of,
+    written,
+)
 from cxlib.settings import Settings
+from cxlib.store import Store
 
 # What stands beside the engagements' folders.
 BESIDE = frozenset({"bench", "batches", "failed"})
@@ -70,10 +85,11 @@ def find_run(settings: Settings, name: str) -> Published:
 
 
 def approve(settings: Settings, name: str, *, by: str, now: dt.datetime | None = None) -> Published:
-    """Approve a run: its page is written again from its own folder, without the word draft.
+    """Approve a run: page and exports are written again from its own folder, without the word draft.
 
-    No figure changes: results, notebooks and extract have to be what the manifest says they are. A run that
-    is approved already stays as it is.
+    No figure changes: results, notebooks and extract have to be what the manifest says they are, and so have
+    the exports, since what somebody wrote into one of them would be lost. A run that is approved already
+    stays as it is.
 
     Raises
     ------
@@ -81,32 +97,119 @@ def approve(settings: Settings, name: str, *, by: str, now: dt.datetime | None =
         If there is no such run.
     ReportError
         If one of its files is not what the manifest says; the run stays the draft that it was.
+    AnonymityError
+        If beside a run that was approved meanwhile it would tell on a few people.
     """
+    found = _readable(settings, name)
+    if not found.is_draft:
+        return found
+    manifest = _unchanged(found, {REPORT})
+    moment = now or dt.datetime.now(dt.UTC)
+    approved = {
+        "by": by,
+        "at": moment.isoformat(timespec="seconds"),
+        "results": manifest["files"].get(RESULTS),
+    }
+    there = [one for one, file in FILES.items() if file in manifest["files"]]
+    _publish(
+        found,
+        {**manifest, "approved": approved},
+        there,
+        with_page=True,
+        before=lambda eng: _let_out(settings, found, eng),
+    )
+    return _published(found.folder)
+
+
+def export(
+    settings: Settings, name: str, formats: Sequence[str], *, say: Callable[[str], None] = lambda line: None
+) -> tuple[Published, list[Path]]:
+    """Write a run that is there in more formats, from its own folder; what is there of these is replaced.
+
+    Returns
+    -------
+    The run, and the files in the order asked for; page and results are there already.
+
+    Raises
+    ------
+    NotFoundError
+        If there is no such run.
+    ReportError
+        If another of its files is not what the manifest says; nothing is written then.
+    """
+    found = _readable(settings, name)
+    manifest = _unchanged(found, {FILES[one] for one in formats if one in FILES})
+    _publish(found, manifest, formats, say=say)
+    names = {"html": REPORT, "json": RESULTS, **FILES}
+    return _published(found.folder), [found.folder / names[one] for one in formats]
+
+
+def _readable(settings: Settings, name: str) -> Published:
     found = find_run(settings, name)
     if found.trouble:
         raise ReportError(f"run {found.id}: {found.trouble}", fix="Make the report again.")
-    if not found.is_draft:
-        return found
-    folder = found.folder
-    manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
-    # The page is made anew: whatever a crash between its writing and the manifest's left is written over.
-    told, there = ({**files, REPORT: ""} for files in (manifest["files"], digests(folder)))
+    return found
+
+
+def _unchanged(found: Published, anew: set[str]) -> dict[str, Any]:
+    """Return a run's manifest, once every file is what it says; those of `anew` are written again anyway.
+
+    Whatever a crash between the writing of these and of the manifest left is written over.
+    """
+    manifest: dict[str, Any] = json.loads((found.folder / MANIFEST).read_text(encoding="utf-8"))
+    told, there = (
+        {**files, **dict.fromkeys(anew, "")} for files in (manifest["files"], digests(found.folder))
+    )
     if changed := sorted(name for name in {*told, *there} if told.get(name) != there.get(name)):
+        exported = set(changed) <= set(FILES.values())
         raise ReportError(
             f"run {found.id} was changed after it was made: {', '.join(changed[:5])}",
-            fix="Only what was made can be approved: make the report again.",
+            fix="Keep your copy elsewhere, and write it anew: cx export RUN --to FORMAT."
+            if exported
+            else "Only what was made can be approved or exported: make the report again.",
         )
+    return manifest
+
+
+def _publish(
+    found: Published,
+    manifest: dict[str, Any],
+    formats: Sequence[str],
+    *,
+    with_page: bool = False,
+    before: Callable[[Engagement], None] = lambda eng: None,
+    say: Callable[[str], None] = lambda line: None,
+) -> None:
+    """Write what is asked for and the manifest; all is made, and `before` agrees, ahead of any change."""
+    folder = found.folder
     eng = Engagement(read_extract(folder / "extract"), manifest["wave"])
-    _replace(folder / REPORT, compose(folder, found.id, eng, is_draft=False))
-    moment = now or dt.datetime.now(dt.UTC)
-    manifest["approved"] = {
-        "by": by,
-        "at": moment.isoformat(timespec="seconds"),
-        "results": manifest["files"][RESULTS],
-    }
-    manifest["files"][REPORT] = sha256_of(folder / REPORT)
-    _replace(folder / MANIFEST, manifest_text(manifest))
-    return _published(folder)
+    said, look = written(folder, found.id, eng, is_draft=not manifest["approved"]), branding_of(folder)
+    report = report_of(said, look, dt.datetime.fromisoformat(manifest["made_at"]))
+    files, _ = exports_of(report, partial(read_results, folder), formats, say=say)
+    if with_page:
+        files[REPORT] = framed(said, look).encode()
+    before(eng)
+    for name, data in files.items():
+        _replace(folder / name, data)
+    digested = {**manifest["files"], **{name: sha256_of(folder / name) for name in files}}
+    told = {**manifest, "files": dict(sorted(digested.items()))}
+    _replace(folder / MANIFEST, manifest_text(told).encode())
+
+
+def _let_out(settings: Settings, run: Published, eng: Engagement) -> None:
+    """Hold a run against what is out of its waves, and count it among that from now on.
+
+    A run whose engagement this store does not know was made elsewhere, and is that store's to check.
+    """
+    with Store.open(settings) as store:
+        if run.engagement not in {one.slug for one in store.engagements()}:
+            return
+        waves = [wave.id for wave in store.waves(run.engagement)]
+        issued = {
+            wave: one for wave in waves for one in store.releases(run.engagement, wave, run.id).values()
+        }
+        check_against_out(store, run.engagement, issued, eng.facts.threshold_scores)
+        store.mark_out(run.id)
 
 
 def compare_runs(settings: Settings, before: str, after: str) -> list[str]:
@@ -161,11 +264,11 @@ def prune_runs(
     return gone
 
 
-def _replace(path: Path, text: str) -> None:
+def _replace(path: Path, data: bytes) -> None:
     """Write a file beside its place and rename it: whoever opens it sees the old one or the new one."""
     part = path.with_name(f".{path.name}-{os.getpid()}")
     try:
-        part.write_text(text, encoding="utf-8")
+        part.write_bytes(data)
         part.replace(path)
     finally:
         part.unlink(missing_ok=True)

@@ -15,7 +15,7 @@ from filelock import FileLock
 
 from cxlib.errors import CxError, KernelError
 from cxlib.live import open_live
-from cxlib.run.jobs import Job, made
+from cxlib.run.jobs import Job, branding_for, made
 from cxlib.run.reports import MAKING, MANIFEST, make_report
 from cxlib.settings import Settings
 
@@ -82,6 +82,7 @@ def _made_now(job: Job, settings: Settings, at_once: int) -> Outcome:
                 names=list(job.notebooks) or None,
                 segment=job.segment or None,
                 formats=job.formats,
+                branding=branding_for(job, settings),
                 job=job.key,
                 keep=kept,
                 at_once=at_once,

@@ -16,6 +16,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from cxlib.anonymity.rereleases import Issued
 from cxlib.commentary import Commentary
 from cxlib.declarations import AssumptionSpec, EngagementSpec, TargetSpec, WaveSpec
 from cxlib.errors import ConflictError, ContractError, CxError, Problem, StoreError
@@ -25,6 +26,7 @@ from cxlib.store import batches as _batches
 from cxlib.store import commentaries as _commentaries
 from cxlib.store import engagements as _engagements
 from cxlib.store import registers as _registers
+from cxlib.store import releases as _releases
 from cxlib.store.connect import WAIT_SECONDS, Database, has_wal_reset_bug, sqlite_version
 from cxlib.store.files import LocalFolder, sha256_of
 from cxlib.store.records import (
@@ -296,6 +298,26 @@ class Store:
         with self._database.read() as connection:
             key = _engagements.require_wave(connection, slug, wave)
             return _commentaries.select_versions(connection, key)
+
+    # ── Releases ────────────────────────────────────────────────────────────────────────────────
+
+    def add_release(self, slug: str, run: str, made: Mapping[str, Issued]) -> None:
+        """Keep what a run shows, by wave; it is out once `mark_out` says so."""
+        with self._database.write() as connection:
+            for wave, one in made.items():
+                key = _engagements.require_wave(connection, slug, wave)
+                _releases.write_release(connection, run, key, one)
+
+    def mark_out(self, run: str) -> None:
+        """Say that a run is out; nothing where the store does not know it."""
+        with self._database.write() as connection:
+            _releases.mark_out(connection, run)
+
+    def releases(self, slug: str, wave: str, run: str | None = None) -> dict[str, Issued]:
+        """Return what is out of a wave by run, oldest first; or what one run shows of it, out or not."""
+        with self._database.read() as connection:
+            key = _engagements.require_wave(connection, slug, wave)
+            return _releases.select_releases(connection, key, run=run)
 
     # ── Registers ───────────────────────────────────────────────────────────────────────────────
 

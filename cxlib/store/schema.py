@@ -22,6 +22,7 @@ from sqlalchemy import (
     ForeignKeyConstraint,
     Index,
     Integer,
+    LargeBinary,
     MetaData,
     String,
     Table,
@@ -243,4 +244,17 @@ register = Table(
     Column("rows", JSON, nullable=False),
     Column("author", Text, nullable=False),
     Column("at", UtcDateTime, nullable=False),
+)
+
+# What a run showed of a wave, and of whom: `out_at` once the run is approved. A later run of the wave is
+# held against those that are out.
+release = Table(
+    "release",
+    metadata,
+    Column("run", Text, primary_key=True),
+    Column("wave", Integer, ForeignKey("wave.key"), primary_key=True, autoincrement=False),
+    Column("content", JSON, nullable=False),
+    Column("members", LargeBinary, nullable=False),
+    Column("made_at", UtcDateTime, nullable=False),
+    Column("out_at", UtcDateTime),
 )

@@ -50,7 +50,7 @@ def participation(frame: pd.DataFrame, instrument: Instrument) -> Html:
         number(_, _("Answered"), data["n"], data),
     ]
     if data["population"].notna().any():
-        columns.append(number(_, _("Of"), data["population"], data, hide=False))
+        columns.append(number(_, _("Of"), data["population"], data))
         columns.append(number(_, _("Share"), data["share"], data, percent=True))
     return table_of(_("Who answered"), columns)
 
@@ -67,7 +67,7 @@ def response(frame: pd.DataFrame, instrument: Instrument) -> Html | None:
             _("Invited and answered"),
             [
                 *groups(part, instrument),
-                number(_, _("Invited"), part["invited"], part, hide=False),
+                number(_, _("Invited"), part["invited"], part),
                 number(_, _("Answered"), part["n"], part),
                 number(_, _("Share"), part["share"], part, percent=True),
             ],
@@ -77,7 +77,7 @@ def response(frame: pd.DataFrame, instrument: Instrument) -> Html | None:
     return together([
         *tables,
         note(sentences(
-            _("A hidden group shows who was invited, and not who answered."),
+            _("Of a hidden group neither who was invited nor who answered is shown."),
             _("More answered than were invited: check the numbers.") if over else "",
         )),
     ])  # fmt: skip

@@ -34,7 +34,7 @@ IMPORTS = "import cxlib\nfrom cxlib import charts, tables\ncharts, tables"
 
 
 def report(*, home: str, at_once: int | None, forked: bool) -> Timed:
-    """Make the report as `cx report` does, in forked kernels or ordinary ones; says the seconds of its parts."""
+    """Make the report as `cx report` does, in forked kernels or stock ones; says the seconds of its parts."""
     os.environ["CX_KERNEL_FORK"] = "1" if forked else "0"
     settings = read_settings({"CX_HOME": home})
 
@@ -89,25 +89,25 @@ def main() -> None:
         with console.status("building the example"):
             build_demo(read_settings({"CX_HOME": home}))
         of = {"home": home}
+        stock, alone, forked = (
+            {**of, "at_once": at_once, "forked": forked}
+            for at_once, forked in ((None, False), (1, False), (None, True))
+        )
         ways = [
-            Way(
-                "stock kernels", f"{HERE}:report", {**of, "at_once": None, "forked": False}, rounds=3, calls=1
-            ),
+            Way("stock kernels", f"{HERE}:report", stock, rounds=3, calls=1),
             Way(
                 "stock, one at a time",
                 f"{HERE}:report",
-                {**of, "at_once": 1, "forked": False},
+                alone,
                 rounds=1,
                 calls=1,
             ),
-            Way(
-                "forked kernels", f"{HERE}:report", {**of, "at_once": None, "forked": True}, rounds=3, calls=1
-            ),
+            Way("forked kernels", f"{HERE}:report", forked, rounds=3, calls=1),
             Way("floor: no kernels", f"{HERE}:floor", of, rounds=3, calls=1),
             Way("one kernel", f"{HERE}:kernel", of, rounds=5, calls=1),
         ]
-        ours, slow, forked, quick, one = measure(ways)
-    found = compare("The whole report of the example", ours, [slow, forked, quick])
+        ours, slow, warm, quick, one = measure(ways)
+    found = compare("The whole report of the example", ours, [slow, warm, quick])
     parts = {**medians(one), **medians(ours)}
     table = Table(title="Where the time goes (parts run side by side)", title_justify="left")
     table.add_column("part")

@@ -1,0 +1,263 @@
+"""Every figure of a report as a workbook: a sheet a table, for sorting, filtering and reckoning on.
+
+Headings are the names of the fields, as in `results.json`. Text is written as text: what begins with `=` is
+no formula, an address no link.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from io import BytesIO
+from math import ceil
+from typing import Any, Final
+
+from cxlib.exports.archive import dated
+from cxlib.exports.document import Chart, Report, clean, plain, walk
+from cxlib.exports.drawing import colours
+
+# Excel's own limits.
+MOST_NAME, MOST_TEXT, MOST_ROWS = 31, 32_767, 1_048_000
+WIDEST: Final = 60
+# Points of one line of text at the size that a workbook opens with.
+_LINE: Final = 15
+_NOT_IN_NAMES: Final = re.compile(r"[\[\]:*?/\\]")
+# Fields that are shares [0–1], by how their names end; and counts, which have no decimals.
+_SHARES: Final = ("share", "_share", "top_box", "bottom_box")
+_COUNTS: Final = ("n", "invited", "population", "items", "count")
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """A sheet: its name, what it is, its headings and rows."""
+
+    name: str
+    about: str
+    head: Sequence[str]
+    rows: Sequence[Sequence[Any]]
+
+
+def to_xlsx(report: Report, results: Mapping[str, Any]) -> bytes:
+    """Write a workbook of a run's `results.json`, and of the figures behind each chart.
+
+    Parameters
+    ----------
+    results
+        What `results.json` holds.
+    """
+    import xlsxwriter
+
+    whole = BytesIO()
+    options = {
+        "in_memory": True,
+        "strings_to_formulas": False,
+        "strings_to_urls": False,
+        "strings_to_numbers": False,
+    }
+    cover = report.cover
+    with xlsxwriter.Workbook(whole, options) as book:
+        book.set_properties({
+            "title": f"{cover.client} – {cover.title} – {cover.wave}"[:255],
+            "author": report.branding.name[:255],
+            "subject": cover.framework,
+            "keywords": cover.run,
+            "comments": report.words["draft_long"] if cover.is_draft else report.words["published"],
+            "created": report.moment.replace(tzinfo=None),
+        })  # fmt: skip
+        _Book(book, report).write(list(sheets(results)))
+    return dated(whole.getvalue(), report.moment)
+
+
+def sheets(results: Mapping[str, Any]) -> Iterator[Sheet]:
+    """Yield the sheets, in the order of the workbook."""
+    yield _of(
+        "Actions",
+        "What to do, in order: item, state, level, target, who, days, reason",
+        results["recommendations"],
+    )
+    yield _of(
+        "Findings",
+        "Every comparison, with interval, n and adjusted p; confirmed ones are beyond chance",
+        results["findings"],
+    )
+    yield _of("Participation", "Who answered, a row a role", results["participation"])
+    yield _of("Response", "Invited and answered, by unit", results["response"])
+    order = results["sequence"]
+    yield _of(
+        "Sequence", "Each step in sequence: level, what of it is supported, what runs ahead", order["steps"]
+    )
+    stand = {name: value for name, value in order.items() if name != "steps"}
+    yield _fields("Position", "Where the organisation stands in the sequence", stand)
+    yield _of("Sensitivity", "How much hangs on the convention of gate and slack", results["sensitivity"])
+    for name, what in (
+        ("scores", "Levels of items and steps"), ("metrics", "Questions beside the steps"),
+        ("distribution", "Answers given"),
+    ):  # fmt: skip
+        for cut, rows in results[name].items():
+            by = "of everyone" if cut == "everyone" else f"by {cut}"
+            yield _of(f"{name.capitalize()} {by}", f"{what}, {by}", rows)
+    yield _of("Trend", "Levels wave by wave", results["trend"])
+    yield _of("Reliability", "How well the questions of a step hang together", results["reliability"])
+    yield _of("Drivers", "What goes with the answers to the outcome questions", results["drivers"])
+    yield _fields("Targets", "The levels aimed at, by step and item", results["targets"])
+    yield _fields("Unweighted", "Means in which everyone counts alike", results["unweighted"])
+    for name, rows in results["registers"].items():
+        yield _of(f"Register {name}", f"The register of {name}, as the client keeps it", rows)
+    known = [{"assumption": id_, **one} for id_, one in results["assumptions"].items()]
+    yield _of("Assumptions", "What the business case assumes, with source and date", known)
+
+
+def _of(name: str, about: str, rows: Sequence[Mapping[str, Any]]) -> Sheet:
+    """Make a sheet of records; a column in which nothing stands is left out."""
+    head = [key for key in dict.fromkeys(key for row in rows for key in row)
+            if any(row.get(key) not in (None, "") for row in rows)]  # fmt: skip
+    return Sheet(name, about, head, [[row.get(key) for key in head] for row in rows])
+
+
+def _fields(name: str, about: str, fields: Mapping[str, Any]) -> Sheet:
+    return Sheet(name, about, ("field", "value"), list(fields.items()))
+
+
+class _Book:
+    """A workbook that is being written."""
+
+    def __init__(self, book: Any, report: Report) -> None:
+        self.book, self.report = book, report
+        known = colours(report)
+        base = {"valign": "top", "text_wrap": True, "bottom": 1, "bottom_color": known["rule"]}
+        self.head = book.add_format({"bold": True, "font_color": known["paper"], "bg_color": known["accent"],
+                                     "text_wrap": True, "valign": "vcenter"})  # fmt: skip
+        self.words = book.add_format(base)
+        self.bold = book.add_format({"bold": True})
+        self.title = book.add_format({"bold": True, "font_size": 16, "font_color": known["accent"]})
+        self.draft = book.add_format({"bold": True, "font_color": known["draft"]})
+        self.link = book.add_format({"font_color": known["accent"], "underline": 1, "valign": "top"})
+        kinds = {"share": "0.0%", "count": "#,##0", "figure": "0.00", "whole": "#,##0"}
+        self.numbers = {name: book.add_format({**base, "num_format": kind}) for name, kind in kinds.items()}
+        self.taken: set[str] = set()
+
+    def write(self, every: Sequence[Sheet]) -> None:
+        front = self.book.add_worksheet(self.name("Contents"))
+        charts = self.book.add_worksheet(self.name("Charts"))
+        placed = [("Charts", "The figures behind each chart of the report", self.charts(charts))]
+        for one in every:
+            if one.rows:
+                name = self.name(one.name)
+                self.sheet(self.book.add_worksheet(name), one)
+                placed.append((name, one.about, len(one.rows)))
+        self.contents(front, placed)
+
+    def name(self, wanted: str) -> str:
+        """Return a name that Excel takes, and that no other sheet has."""
+        base = _NOT_IN_NAMES.sub(" ", clean(wanted)).strip("' ") or "Sheet"
+        name, tries = base[:MOST_NAME].rstrip(), 1
+        while name.lower() in self.taken or name.lower() == "history":
+            tries += 1
+            name = f"{base[: MOST_NAME - 4].rstrip()} {tries}"
+        self.taken.add(name.lower())
+        return name
+
+    def contents(self, page: Any, placed: Sequence[tuple[str, str, int]]) -> None:
+        cover, words = self.report.cover, self.report.words
+        page.set_column(0, 0, 34)
+        page.set_column(1, 1, 76)
+        page.set_column(2, 2, 10)
+        page.write_string(0, 0, clean(f"{cover.client} – {cover.wave}")[:MOST_TEXT], self.title)
+        state = words["draft_long"] if cover.is_draft else words["published"]
+        page.write_string(1, 0, state, self.draft if cover.is_draft else self.words)
+        page.write_string(2, 0, f"{cover.framework} · {cover.run}")
+        for at, heading in enumerate(("Sheet", "What it is", "Rows")):
+            page.write_string(4, at, heading, self.head)
+        for down, (name, about, rows) in enumerate(placed, 5):
+            # Within the workbook; the name is one that `name` made.
+            target = name.replace("'", "''")
+            page.write_url(down, 0, f"internal:'{target}'!A1", self.link, name)
+            page.write_string(down, 1, about, self.words)
+            page.write_number(down, 2, rows, self.numbers["count"])
+        page.freeze_panes(5, 0)
+        self.print(page)
+
+    def charts(self, page: Any) -> int:
+        """Write the figures behind each chart below one another; they are text, as the report shows them."""
+        down = 0
+        widths: dict[int, int] = {}
+        for section in self.report.sections:
+            for one in walk(section):
+                if not isinstance(one, Chart):
+                    continue
+                page.write_string(down, 0, one.title[:MOST_TEXT], self.bold)
+                for at, heading in enumerate(one.table.head):
+                    page.write_string(down + 1, at, plain(heading), self.head)
+                for place, row in enumerate(one.table.rows, down + 2):
+                    for at, cell in enumerate(row):
+                        text = plain(cell)[:MOST_TEXT]
+                        widths[at] = max(widths.get(at, 8), min(len(text) + 2, 40))
+                        page.write_string(place, at, text, self.words)
+                down += len(one.table.rows) + 3
+        for at, width in widths.items():
+            page.set_column(at, at, width)
+        self.print(page)
+        return down
+
+    def sheet(self, page: Any, sheet: Sheet) -> None:
+        widths = []
+        for at, heading in enumerate(sheet.head):
+            texts = [_written(row[at]) for row in sheet.rows[:500]]
+            longest = max([len(heading), *(len(one) if isinstance(one, str) else 8 for one in texts)])
+            widths.append(min(max(longest + 2, 8), WIDEST))
+            page.set_column(at, at, widths[at])
+            page.write_string(0, at, clean(heading), self.head)
+        for down, row in enumerate(sheet.rows[:MOST_ROWS], 1):
+            # Not every program finds the height of broken lines out by itself.
+            if (lines := _lines(row, widths)) > 1:
+                page.set_row(down, _LINE * min(lines, 27))
+            for at, value in enumerate(row):
+                self.cell(page, down, at, _written(value), sheet.head[at])
+        page.freeze_panes(1, 1)
+        page.autofilter(0, 0, len(sheet.rows), len(sheet.head) - 1)
+        self.print(page)
+
+    def cell(self, page: Any, down: int, at: int, value: Any, heading: str) -> None:
+        if value is None or value == "":
+            return
+        if isinstance(value, bool):
+            page.write_boolean(down, at, value, self.words)
+        elif isinstance(value, int | float):
+            page.write_number(down, at, value, self.numbers[_kind(heading, value)])
+        else:
+            page.write_string(down, at, value, self.words)
+
+    def print(self, page: Any) -> None:
+        page.set_landscape()
+        page.set_paper(9)
+        page.fit_to_pages(1, 0)
+        page.repeat_rows(0)
+        cover = self.report.cover
+        state = f" · {self.report.words['draft']}" if cover.is_draft else ""
+        said = clean(f"{cover.client[:60]} · {cover.wave[:30]}{state}").replace("&", "&&")
+        page.set_footer(f"&L{said}&R&P / &N")
+
+
+def _lines(row: Sequence[Any], widths: Sequence[int]) -> int:
+    texts = ((value, width) for value, width in zip(row, widths, strict=True) if isinstance(value, str))
+    return max(
+        (sum(ceil((len(part) or 1) / width) for part in text.split("\n")) for text, width in texts), default=1
+    )
+
+
+def _kind(heading: str, value: float) -> str:
+    if heading in _COUNTS or isinstance(value, int):
+        return "count"
+    return "share" if heading.endswith(_SHARES) else "figure"
+
+
+def _written(value: Any) -> Any:
+    """Write what is not a plain value as text: lists with commas, the rest field by field."""
+    if isinstance(value, str):
+        return clean(value)[:MOST_TEXT]
+    if isinstance(value, list | tuple):
+        return clean(", ".join(str(_written(one)) for one in value))[:MOST_TEXT]
+    if isinstance(value, Mapping):
+        return clean("; ".join(f"{key}: {_written(one)}" for key, one in value.items()))[:MOST_TEXT]
+    return value

@@ -1,0 +1,250 @@
+"""Seconds a report, of many: `make bench-batch`. The notebook `1_leadership` of the example, twenty clients.
+
+Peers, all from the same store in the same run:
+
+    commands   papermill's and nbconvert's commands in a loop over two shells, as it is done by hand today
+    handmade   papermill's API with stock kernels and one reused exporter, in two processes
+    floor      the same code cells in an IPython shell of as many warm processes, outputs formatted, our page
+               written: no kernel, no run folder
+
+Promises: at most 2.5 times the floor's time, at least 6 times faster than `handmade` and 20 than `commands`.
+The slow peers make fewer reports; all figures are seconds a report.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
+from multiprocessing import get_context
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import yaml
+from rich.table import Table
+
+from cxlib.live import create_engagement, open_live
+from cxlib.mapping import read_mapping
+from cxlib.run.batch import Processes, run_batch
+from cxlib.run.demo import SLUG, build_demo
+from cxlib.run.example import write_example
+from cxlib.run.jobs import jobs_of, plan_of
+from cxlib.run.truths import read_truths
+from cxlib.settings import read_settings
+from cxlib.store import Store
+from tests.bench.harness import Way, console, measure, write
+
+Timed = tuple[Callable[[], Any], Callable[[Any], Any]]
+HERE = "tests.bench.bench_batch"
+NOTEBOOK = "1_leadership"
+WORKERS = 2
+# How many reports each way makes: enough that its start is spread, few enough that the slow ones end.
+COUNTS = {"ours": 20, "floor": 20, "handmade": 6, "commands": 4}
+
+
+def clients(home: Path, count: int) -> list[str]:
+    """Build the example, and copies of it under other names with the same answers."""
+    settings = read_settings({"CX_HOME": str(home)})
+    build_demo(settings)
+    folder = settings.examples / SLUG
+    truths = read_truths(folder / "truths.yaml")
+    mappings = {name: read_mapping(folder / f"{name}.yaml") for name in truths.exports}
+    names = [SLUG]
+    with open_live(SLUG, settings=settings) as eng:
+        files = write_example(truths, eng.framework, mappings, home / "drawn")
+    plain = yaml.safe_load((folder / "engagement.yaml").read_text(encoding="utf-8"))
+    for number in range(2, count + 1):
+        name = f"client-{number:03d}"
+        declared = home / f"{name}.yaml"
+        declared.write_text(yaml.safe_dump({**plain, "engagement": name, "name": f"Client {number}"}))
+        with Store.open(settings) as store:
+            create_engagement(store, declared, frameworks=settings.frameworks)
+        with open_live(name, settings=settings) as eng:
+            for wave, exports in files.items():
+                for form, path in exports.items():
+                    eng.import_file(path, folder / f"{form}.yaml", wave=wave)
+        names.append(name)
+    return names
+
+
+def ours(*, home: str, names: list[str], notebooks: list[str]) -> Timed:
+    """Make the reports as `cx batch --to html` does."""
+    settings = read_settings({"CX_HOME": home})
+
+    def run() -> Any:
+        jobs = jobs_of(plan_of(names, notebooks=notebooks), settings, formats=("html",))
+        return run_batch(jobs, settings, Processes(settings, WORKERS), force=True)
+
+    def finish(done: Any) -> dict[str, Any]:
+        if done.count("done") != len(names):
+            raise SystemExit(f"{done.count('failed')} of {len(names)} failed")
+        return {
+            "seconds": [one.seconds for one in done.outcomes.values()],
+            "peak_mb": [one.peak_mb for one in done.outcomes.values()],
+        }
+
+    return run, finish
+
+
+def floor(*, home: str, names: list[str], notebooks: list[str]) -> Timed:
+    def run() -> int:
+        context = get_context("forkserver")
+        with ProcessPoolExecutor(WORKERS, mp_context=context, initializer=_settle) as pool:
+            return sum(pool.map(partial(_cells, home=home, notebooks=notebooks), names))
+
+    return run, lambda size: size
+
+
+def _settle() -> None:
+    import cxlib.charts
+    import cxlib.run.pages  # noqa: F401
+    import tests.inprocess  # noqa: F401
+
+    os.environ |= {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
+
+
+def _cells(name: str, *, home: str, notebooks: list[str]) -> int:
+    from cxlib.run.pages import Cover, render
+    from tests.inprocess import executed
+
+    os.environ["CX_HOME"] = home
+    settings = read_settings()
+    with tempfile.TemporaryDirectory() as folder:
+        made = [
+            executed(settings.notebooks / f"{one}.ipynb", Path(folder), engagement=name) for one in notebooks
+        ]
+    return len(render(made, Cover(name, "", "", None, "", "")))
+
+
+def handmade(*, home: str, names: list[str]) -> Timed:
+    def run() -> int:
+        with ProcessPoolExecutor(WORKERS, mp_context=get_context("forkserver")) as pool:
+            return sum(pool.map(partial(_by_hand, home=home), names))
+
+    return run, lambda size: size
+
+
+def _by_hand(name: str, *, home: str) -> int:
+    import papermill
+    from nbconvert import HTMLExporter
+
+    os.environ["CX_HOME"] = home
+    settings = read_settings()
+    exporter = globals().setdefault("_exporter", HTMLExporter(exclude_input=True))
+    with tempfile.TemporaryDirectory() as folder:
+        notebook = papermill.execute_notebook(
+            str(settings.notebooks / f"{NOTEBOOK}.ipynb"),
+            f"{folder}/out.ipynb",
+            parameters={"engagement": name},
+            kernel_name="python3",
+            progress_bar=False,
+            log_output=False,
+        )
+        return len(exporter.from_notebook_node(notebook)[0])
+
+
+def commands(*, home: str, names: list[str]) -> Timed:
+    """Run the two commands for each client, in two shells at once."""
+    here = Path(sys.executable).parent
+    source = read_settings({"CX_HOME": home}).notebooks / f"{NOTEBOOK}.ipynb"
+
+    def run() -> None:
+        with tempfile.TemporaryDirectory() as folder:
+            shells = [
+                subprocess.Popen(
+                    " && ".join(
+                        f"{here}/papermill {source} {folder}/{name}.ipynb -p engagement {name} -k python3 "
+                        f"--no-progress-bar && {here}/jupyter nbconvert --to html --no-input "
+                        f"{folder}/{name}.ipynb"
+                        for name in half
+                    ),
+                    shell=True,
+                    env={**os.environ, "CX_HOME": home},
+                    stdout=subprocess.DEVNULL,
+                    stderr=subprocess.DEVNULL,
+                )
+                for half in (names[::2], names[1::2])
+            ]
+            if any(shell.wait() for shell in shells):
+                raise SystemExit("a command failed")
+
+    return run, lambda nothing: nothing
+
+
+def main() -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        home = Path(folder)
+        with console.status("building twenty clients"):
+            names = clients(home, max(COUNTS.values()))
+        of = {"home": folder}
+        folder_of = read_settings({"CX_HOME": folder}).notebooks
+        every = [path.stem for path in sorted(folder_of.glob("[0-9]_*.ipynb"))]
+        one = [NOTEBOOK]
+        ways = {
+            "ours": Way(
+                "ours", f"{HERE}:ours", {**of, "names": names[: COUNTS["ours"]], "notebooks": one}, 1, 3
+            ),
+            "floor": Way(
+                "floor", f"{HERE}:floor", {**of, "names": names[: COUNTS["floor"]], "notebooks": one}, 1, 3
+            ),
+            "handmade": Way(
+                "handmade", f"{HERE}:handmade", {**of, "names": names[: COUNTS["handmade"]]}, 1, 1
+            ),
+            "commands": Way(
+                "commands", f"{HERE}:commands", {**of, "names": names[: COUNTS["commands"]]}, 1, 1
+            ),
+        }
+        found = {one.name: one for one in measure(list(ways.values()))}
+        whole = measure(
+            [
+                Way("ours, ten notebooks", f"{HERE}:ours", {**of, "names": names[:4], "notebooks": []}, 1, 1),
+                Way(
+                    "floor, nine notebooks",
+                    f"{HERE}:floor",
+                    {**of, "names": names[:4], "notebooks": every},
+                    1,
+                    1,
+                ),
+            ]
+        )
+    a_report = {name: one.seconds / COUNTS[name] for name, one in found.items()}
+    table = Table(title=f"Seconds a report: {NOTEBOOK}, {WORKERS} processes", title_justify="left")
+    for heading in ("way", "reports", "s a report", "÷ ours"):
+        table.add_column(heading, justify="left" if heading == "way" else "right")
+    for name, seconds in a_report.items():
+        table.add_row(name, str(COUNTS[name]), f"{seconds:.2f}", f"{seconds / a_report['ours']:.2f}")
+    for one in whole:
+        table.add_row(one.name, "4", f"{one.seconds / 4:.2f}", "")
+    console.print(table)
+    ratios = {name: seconds / a_report["ours"] for name, seconds in a_report.items() if name != "ours"}
+    promised = {"floor": 0.4, "handmade": 6.0, "commands": 20.0}
+    for name, least in promised.items():
+        kept = "kept" if ratios[name] >= least else "NOT kept"
+        console.print(f"{name}: {ratios[name]:.2f} of ours, promised at least {least}: {kept}")
+    parts = _parts(found["ours"].values[0]["seconds"])
+    console.print(
+        "where ours goes, median s: " + ", ".join(f"{name} {took:.2f}" for name, took in parts.items())
+    )
+    write(
+        "batch",
+        {
+            "seconds_a_report": a_report,
+            "ratios": ratios,
+            "promised": promised,
+            "parts": parts,
+            "whole": {one.name: one.seconds / 4 for one in whole},
+        },
+    )
+
+
+def _parts(seconds: list[dict[str, float]]) -> dict[str, float]:
+    return {name: median(one[name] for one in seconds) for name in seconds[0]}
+
+
+if __name__ == "__main__":
+    main()

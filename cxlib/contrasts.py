@@ -30,13 +30,18 @@ FLAT_DRAWS = 9999
 
 @dataclass(frozen=True)
 class Contrast:
-    """A difference with its 95 % interval, the answers behind it, and p (two-sided unless said)."""
+    """A difference with its 95 % interval, the answers behind it, and p (two-sided unless said).
+
+    Where two groups are compared, `n_each` says how many answers are each one's: a few beside thousands say
+    no more than a few.
+    """
 
     value: float
     low: float
     high: float
     n: int
     p: float
+    n_each: tuple[int, ...] = ()
 
 
 NOTHING = Contrast(math.nan, math.nan, math.nan, 0, math.nan)
@@ -105,7 +110,9 @@ def cliffs_delta(x: Sequence[int] | Ints, y: Sequence[int] | Ints) -> Contrast:
     below = 1 - delta**2 + t2v
     low, high = ((delta - delta**3 + sign * reach) / below for sign in (-1, 1))
     p = max(_mann_whitney(delta, a + b, n1, n2), _brunner_munzel(delta, pooled, n1, n2))
-    return Contrast(delta, max(-1.0, min(low, delta)), min(1.0, max(high, delta)), int(n1 + n2), p)
+    return Contrast(
+        delta, max(-1.0, min(low, delta)), min(1.0, max(high, delta)), int(n1 + n2), p, (int(n1), int(n2))
+    )
 
 
 def _dominance(a: Floats, b: Floats) -> tuple[float, float, tuple[float, float]]:
@@ -177,7 +184,7 @@ def standardised_difference(
     small = 1 - 3 / (4 * df - 1)
     reach = _z() * small * math.sqrt((n_a + n_b) / (n_a * n_b) + d**2 / (2 * (n_a + n_b)))
     p = float(2 * distributions.t.sf(abs(d) / math.sqrt(1 / n_a + 1 / n_b), df))
-    return Contrast(small * d, small * d - reach, small * d + reach, n_a + n_b, p)
+    return Contrast(small * d, small * d - reach, small * d + reach, n_a + n_b, p, (n_a, n_b))
 
 
 def _z() -> float:
@@ -260,6 +267,7 @@ def unit_against_rest(
         max(apart.high, pooled.high),
         int(size.sum()),
         max(apart.p, pooled.p),
+        (int(size[unit]), int(size[others].sum())),
     )
 
 
@@ -272,9 +280,8 @@ def difference_of_shares(count_a: int, n_a: int, count_b: int, n_b: int) -> Cont
         return NOTHING
     found = stats.difference_of_shares(count_a, n_a, count_b, n_b)
     table = [[count_a, n_a - count_a], [count_b, n_b - count_b]]
-    return Contrast(
-        found.value, found.low, found.high, found.n, float(distributions.fisher_exact(table).pvalue)
-    )
+    p = float(distributions.fisher_exact(table).pvalue)
+    return Contrast(found.value, found.low, found.high, found.n, p, (n_a, n_b))
 
 
 def difference_of_net_promoters(a: tuple[int, int, int], b: tuple[int, int, int]) -> Contrast:
@@ -297,9 +304,8 @@ def difference_of_net_promoters(a: tuple[int, int, int], b: tuple[int, int, int]
     centre, se = centres[0] - centres[1], math.sqrt(sum(variances))
     value, reach = values[0] - values[1], _z() * se
     p = float(2 * distributions.norm.sf(abs(centre) / se))
-    return Contrast(
-        value, max(-2.0, min(centre - reach, value)), min(2.0, max(centre + reach, value)), sum(a) + sum(b), p
-    )
+    low, high = max(-2.0, min(centre - reach, value)), min(2.0, max(centre + reach, value))
+    return Contrast(value, low, high, sum(a) + sum(b), p, (sum(a), sum(b)))
 
 
 # ── Within a group: split in two ────────────────────────────────────────────────────────────────
@@ -318,7 +324,9 @@ def split(answers: Sequence[Sequence[int] | Ints]) -> Contrast:
     value
         The items' mean agreement A: below 0 there are more people at the ends than between them.
     low, high
-        The means of the items' bootstrap ends: as wide as if a person answered all items alike.
+        The means of the items' bootstrap ends: as wide as if a person answered all items alike. Where p is
+        below .025 they end at 0: the test rules out a flat spread and all above it, and the bootstrap alone
+        says how deep the split may be.
     p
         One-sided: how often as many people, spread evenly over the scale and each answering all items
         alike, come out as split as this. Items that hang together less make it smaller than it says.
@@ -335,6 +343,8 @@ def split(answers: Sequence[Sequence[int] | Ints]) -> Contrast:
     flat = _flat_agreements(n, len(given[0]))
     p = (1 + int((flat <= value + 1e-12).sum())) / (len(flat) + 1)
     low, high = (float(np.mean([getattr(one, end) for one in found])) for end in ("low", "high"))
+    if p < (1 - CONFIDENCE) / 2 and value <= 0:
+        high = min(high, 0.0)
     return Contrast(value, low, high, n, p)
 
 

@@ -8,6 +8,7 @@ the workshop is the figure in the report.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from datetime import date
 from functools import cached_property
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
@@ -17,6 +18,7 @@ from cxlib.commentary import BUSINESS, OVERVIEW, Commentary, sentences_of
 from cxlib.errors import NotFoundError, ReadOnlyError, nearest
 from cxlib.extract import Extract, Facts, WaveFacts
 from cxlib.findings import Finding
+from cxlib.formats import day as in_full
 from cxlib.frames import PARTICIPATION, RESPONSE, ROLE, WAVE, check, cut_name
 from cxlib.framework import Framework, parse_framework
 from cxlib.instrument import Instrument
@@ -220,9 +222,19 @@ class Engagement:
             self.extract.release, self.instrument, self.weights, wave=self.wave.id, by=by, items=items
         )
 
-    def metrics(self, by: By = (ROLE,)) -> pd.DataFrame:
-        """Compute the metrics of the questions beside the steps; see :func:`cxlib.scoring.metrics`."""
-        return scoring.metrics(self.extract.release, self.instrument, wave=self.wave.id, by=by)
+    def metrics(self, by: By = (ROLE,), *, kind: str = "") -> pd.DataFrame:
+        """Compute the metrics of the questions beside the steps; see :func:`cxlib.scoring.metrics`.
+
+        Parameters
+        ----------
+        kind
+            `staff` or `customer`, to keep the roles of that kind alone; needs a cut by role.
+        """
+        found = scoring.metrics(self.extract.release, self.instrument, wave=self.wave.id, by=by)
+        if not kind:
+            return found
+        roles = [role.id for role in self.framework.roles if role.kind == kind]
+        return found[found[ROLE].isin(roles)].reset_index(drop=True)
 
     def reliability(self) -> pd.DataFrame:
         """Say how well the items of each step and construct hang together, by role: RELIABILITY frame."""
@@ -414,7 +426,7 @@ class Engagement:
                 version=self.framework.version,
                 digest=self.framework.digest[:16],
             ),
-            _("Last answer: {date}", date=facts.data_date or _("not dated")),
+            _("Last answer: {date}", date=_in_full(facts.data_date, _) or _("not dated")),
             _(
                 "Published groups: {plan}; smallest group shown: {threshold}",
                 plan=plan,
@@ -470,3 +482,8 @@ def _other_words(_: Words, wave: WaveFacts) -> str:
         framework=wave.framework,
         share=_.percent(wave.unchanged),
     )
+
+
+def _in_full(day: str | None, words: Words) -> str:
+    """Write an ISO day as the reader's language does; nothing where there is none."""
+    return in_full(date.fromisoformat(day), words.spoken) if day else ""

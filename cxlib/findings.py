@@ -1,8 +1,10 @@
 """Findings: what stands out in the answers of a wave, each held against a declared family of comparisons.
 
-A finding is confirmed when it passes Benjamini–Hochberg over its family at the family's rate: among what
-is reported as found, no larger share is chance on average, and where there is nothing to find at all, a
-family reports anything no more often than its rate. Everything is computed from what passed the door.
+A finding is confirmed when it passes Benjamini–Hochberg over its family at the family's rate, and its own
+interval does not hold 0: among what is reported as found, no larger share is chance on average, and where
+there is nothing to find at all, a family reports anything no more often than its rate.
+
+Everything is computed from what passed the door.
 """
 
 from __future__ import annotations
@@ -16,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cxlib import contrasts
-from cxlib.composition import Composition, Group, Linear, Released
+from cxlib.composition import POOLED, Composition, Group, Linear, Released
 from cxlib.contrasts import Contrast
 from cxlib.estimates import CHANGE, PAIR, SAY_DO
 from cxlib.frames import NOT_STATED, ROLE, UNSCORED, cut_dims
@@ -95,8 +97,9 @@ class Finding:
     groups : ids of the roles, and the unit, whose answers are compared.
     value, low, high : the figure with its own 95 % interval, in `unit`.
     n : answers behind it.
+    n_each : where two groups are compared, how many of them are the first's and how many the second's.
     p : adjusted for the family (Benjamini–Hochberg).
-    is_confirmed : whether p is within the family's rate.
+    is_confirmed : whether p is within the family's rate, and the interval leaves out 0.
     compared : comparisons in the family, in this wave.
     sentence : what it says, in plain words of the instrument's language.
     """
@@ -113,6 +116,7 @@ class Finding:
     is_confirmed: bool
     compared: int
     sentence: str
+    n_each: tuple[int, ...] = ()
 
     @property
     def rate(self) -> float:
@@ -197,12 +201,23 @@ def _judged(family: Family, made: list[_Comparison]) -> list[Finding]:
         Finding(
             family.id, one.about, one.groups,
             one.contrast.value * one.factor, one.contrast.low * one.factor, one.contrast.high * one.factor,
-            one.unit, one.contrast.n, float(p), bool(p <= family.rate), len(made), one.sentence,
+            one.unit, one.contrast.n, float(p), bool(p <= family.rate) and _leaves_out_zero(one.contrast),
+            len(made), one.sentence, one.contrast.n_each,
         )
         for one, p in zip(made, adjusted, strict=True)
     ]  # fmt: skip
-    # Stable: what is as sure stands in the order of the instrument.
-    return sorted(out, key=lambda one: (not one.is_confirmed, one.p, -abs(one.value)))
+    # What reads as equally sure stands by size, and what is of one size in the order of the instrument.
+    return sorted(
+        out,
+        key=lambda one: (
+            not one.is_confirmed, round(one.p, 3), -abs(one.value) / (100 if one.unit == POINTS else 1),
+        ),
+    )  # fmt: skip
+
+
+def _leaves_out_zero(found: Contrast) -> bool:
+    """Whether the interval agrees that there is a difference: no figure stands as found across 0."""
+    return not found.low < 0 < found.high
 
 
 # ── What is compared ────────────────────────────────────────────────────────────────────────────
@@ -220,7 +235,8 @@ def _roles(of: Composition, kind: str) -> list[Group]:
 def _pairs(of: Composition, slack: float) -> Iterator[_Comparison]:
     """Compare each step with each it stands on, as staff as a whole see them."""
     group = _everyone(of)
-    if group is None or (of.is_mixed(group) and not of.parts(group)[1]):
+    # Where no role can be shown, everyone is staff and customers together, and no level is the staff's.
+    if group is None or (of.is_mixed(group) and of.parts(group)[0] == POOLED):
         return
     _, framework = of.instrument.words, of.instrument.framework
     for step, ancestors in framework.prerequisites.items():
@@ -253,12 +269,12 @@ def _said_and_done(of: Composition) -> Iterator[_Comparison]:
             }  # fmt: skip
             sentence = (
                 _(
-                    "{step}: what is said stands {size} levels above what is done, in the eyes of {role}.",
+                    "{step}: what is said stands {size} levels above what is done (role: {role}).",
                     **facts,
                 )
                 if found.value > 0
                 else _(
-                    "{step}: what is done stands {size} levels above what is said, in the eyes of {role}.",
+                    "{step}: what is done stands {size} levels above what is said (role: {role}).",
                     **facts,
                 )
             )
@@ -304,8 +320,8 @@ def _perception(of: Composition) -> Iterator[_Comparison]:
             high, low = (one, other) if contrast.value > 0 else (other, one)
             yield _Comparison(
                 (item,), (one.value[ROLE], other.value[ROLE]), contrast, DELTA,
-                _("“{item}” stands higher with {high} than with {low}: of two people, one of each, the "
-                  "first gives the higher answer {size} points more often than the lower.",
+                _("“{item}” stands higher with {high} than with {low}. Take one person of each: the first "
+                  "gives the higher answer more often than the second, by {size} percentage points.",
                   item=of.instrument.name(item), high=_role(of, high), low=_role(of, low),
                   size=_size(_, contrast, 100)),
             )  # fmt: skip
@@ -358,11 +374,11 @@ def _changes(of: Composition, then: Composition | None, since: str) -> Iterator[
             if answers[0] is None or answers[1] is None or len(answers[0]) != 11:
                 continue
             contrast = contrasts.difference_of_net_promoters(*(_promoters(one) for one in answers))  # type: ignore[arg-type]
-            facts = {"role": _role(of, group), "size": _size(_, contrast, 100), "since": since}
+            facts = {"role": _role(of, group), "size": points(_, contrast.value * 100), "since": since}
             sentence = (
-                _("The net promoter score of {role} rose by {size} points since {since}.", **facts)
+                _("The net promoter score of {role} rose by {size} since {since}.", **facts)
                 if contrast.value > 0
-                else _("The net promoter score of {role} fell by {size} points since {since}.", **facts)
+                else _("The net promoter score of {role} fell by {size} since {since}.", **facts)
             )
             yield _Comparison((question.id,), (group.value[ROLE],), contrast, POINTS, sentence, factor=100)
 
@@ -376,9 +392,9 @@ def _moved(_: Words, name: str, size: str, since: str, role: str, *, rose: bool)
             else _("{name} fell by {size} levels since {since}.", **facts)
         )
     return (
-        _("{name} rose by {size} levels since {since}, in the eyes of {role}.", **facts, role=role)
+        _("{name} rose by {size} levels since {since} (role: {role}).", **facts, role=role)
         if rose
-        else _("{name} fell by {size} levels since {since}, in the eyes of {role}.", **facts, role=role)
+        else _("{name} fell by {size} levels since {since} (role: {role}).", **facts, role=role)
     )
 
 
@@ -414,14 +430,12 @@ def _units(of: Composition) -> Iterator[_Comparison]:
                     }  # fmt: skip
                     sentence = (
                         _(
-                            "{step}: {unit} stands {size} levels above the others ({segment}), in the eyes "
-                            "of {role}.",
+                            "{step}: {unit} stands {size} levels above the others ({segment}; role: {role}).",
                             **facts,
                         )
                         if contrast.value > 0
                         else _(
-                            "{step}: {unit} stands {size} levels below the others ({segment}), in the eyes "
-                            "of {role}.",
+                            "{step}: {unit} stands {size} levels below the others ({segment}; role: {role}).",
                             **facts,
                         )
                     )
@@ -443,6 +457,12 @@ def _called(of: Composition, step: str) -> str:
 def _role(of: Composition, group: Group) -> str:
     role = of.instrument.framework.role(group.value[ROLE])
     return of.instrument.say(role.name)
+
+
+def points(_: Words, value: float) -> str:
+    """Write a difference in points without its sign, one of them as one."""
+    said = _.number(abs(value))
+    return _("{count} point", count=said) if said == "1" else _("{count} points", count=said)
 
 
 def _size(_: Words, contrast: Contrast, factor: float = 1) -> str:

@@ -35,7 +35,7 @@ class Recommendation:
     target : where it is to stand, and `proposed` if that is the framework's proposal.
     gap : levels from here to there.
     effort_days : days of work for all moves up to the target; `move_days` of them for the next one.
-    gain : gap ÷ effort, levels a day: what the order within a state follows.
+    gain : gap ÷ effort, levels a day: what the order follows within a state, after *start here*.
     move : the next move, for example "2→3".
     action, who, effect : from the framework's advice.
     reason : why it stands where it stands.
@@ -67,7 +67,7 @@ def recommendations(
     instrument: Instrument,
     targets: Mapping[str, float] | None = None,
 ) -> tuple[Recommendation, ...]:
-    """Rank what can be done by gap ÷ effort, steps up to *start here* first.
+    """Rank what can be done by gap ÷ effort, the step to start with first.
 
     Parameters
     ----------
@@ -81,7 +81,8 @@ def recommendations(
     Returns
     -------
     Only items below their target that the framework has advice for: those to do now, then those that wait
-    for one of them, then those of later steps, each by gain, the higher first.
+    for one of them, then those of later steps. Within each, what belongs to *start here* comes before all
+    else, however cheap the rest is; then the higher gain comes first.
 
     Source: this project's method, section 4 and issue text; gap ÷ effort is a plain ratio, not a forecast.
     """
@@ -101,7 +102,14 @@ def recommendations(
         )
     ]
     rank = {id_: place for place, id_ in enumerate(instrument.framework.items)}
-    return tuple(sorted(made, key=lambda one: (STATES.index(one.state), -one.gain, rank[one.item])))
+    return tuple(
+        sorted(
+            made,
+            key=lambda one: (
+                STATES.index(one.state), one.step not in order.start_here, -one.gain, rank[one.item],
+            ),
+        )
+    )  # fmt: skip
 
 
 def _recommend(
@@ -145,12 +153,17 @@ def _recommend(
         reason = _("After {items}: {because}", items=names, because=say(waits[0].because))
     else:
         state = NOW
-        facts = {"step": say(step.name), "gap": _.number(gap, 1), "days": _short(_, days)}
+        facts = {
+            "step": say(step.name), "gap": _.number(gap, 1),
+            "first": _short(_, advice.effort_days), "days": _short(_, days),
+        }  # fmt: skip
         reason = (
-            _("{step}: where to start. {gap} levels to go for {days} days of work.", **facts)
+            _("{step}: where to start. First move {first} of {days} days; {gap} levels to go.", **facts)
             if step.id in order.start_here
             else _(
-                "{step}: everything it stands on holds. {gap} levels to go for {days} days of work.", **facts
+                "{step}: everything it stands on holds. First move {first} of {days} days; {gap} levels to "
+                "go.",
+                **facts,
             )
         )
     if low <= target <= high:

@@ -1,7 +1,8 @@
 """The summary page: where a client stands, the three findings that matter, the three actions to begin with.
 
-It chooses; it computes no figure of its own. A finding has to be confirmed to be chosen, and a summary with
-nothing to choose from says that nothing stands out.
+It chooses; it computes no figure of its own. A finding has to be confirmed to be chosen, and that at the
+stricter rate of `RATE`; a summary with nothing to choose from says that nothing stands out, and one of
+answers that are all hidden, that there are too few to say.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from cxlib.contrasts import RATE as FAMILY_RATE
 from cxlib.planning import AFTER, NOW
 
 if TYPE_CHECKING:
@@ -22,18 +24,25 @@ if TYPE_CHECKING:
 # differences of view, which every organisation has, and change before units, which are compared last.
 FIRST: Final = ("pair", "say_do", "delivery", "split", "change", "perception", "unit")
 MOST: Final = 3
+# The page chooses from every family at once. Seven that each report something by chance once in twenty times
+# would make a page with something on it once in four, so the families share the page's rate (Bonferroni).
+RATE: Final = FAMILY_RATE / len(FIRST)
 
 
 @dataclass(frozen=True)
 class Summary:
     """What stands on the first page.
 
-    `order` says where the organisation stands; `findings` and `actions` are at most three each.
+    `order` says where the organisation stands; `findings` and `actions` are at most three each. `compared`
+    counts the comparisons that could be made, `confirmed` those confirmed within their family: with none of
+    the first nothing can be said, and some of the second may be left to the pages that follow.
     """
 
     order: Order
     findings: tuple[Finding, ...]
     actions: tuple[Recommendation, ...]
+    compared: int
+    confirmed: int
 
 
 def summarise(order: Order, findings: Iterable[Finding], actions: Sequence[Recommendation]) -> Summary:
@@ -42,19 +51,22 @@ def summarise(order: Order, findings: Iterable[Finding], actions: Sequence[Recom
     Parameters
     ----------
     findings
-        All comparisons of the wave, or the confirmed ones; others are never chosen.
+        All comparisons of the wave; only those are chosen whose p, adjusted for their family, is within
+        `RATE`.
     actions
         Recommendations in their order: those to do now come first, deferred ones are never chosen.
 
     Returns
     -------
     One finding a family in the order of `FIRST`, each the one whose figure is furthest from nothing even at
-    the near end of its interval; where fewer than three families found anything, the next best of them that
-    are about something else.
+    the near end of its interval; pairs of steps, which all rest on the same staff, by their figure alone, so
+    that page and picture name the same step. Where fewer than three families found anything, the next best
+    of them that are about something else.
     """
+    made = list(findings)
     confirmed = sorted(
-        (one for one in findings if one.is_confirmed),
-        key=lambda one: (FIRST.index(one.family), -_at_least(one), one.p),
+        (one for one in made if one.is_confirmed and one.p <= RATE),
+        key=lambda one: (FIRST.index(one.family), -_reach(one), one.p),
     )
     chosen: list[Finding] = []
     for one in confirmed:
@@ -66,9 +78,13 @@ def summarise(order: Order, findings: Iterable[Finding], actions: Sequence[Recom
         ):
             chosen.append(one)
     first = [one for one in actions if one.state == NOW] or [one for one in actions if one.state == AFTER]
-    return Summary(order, tuple(chosen[:MOST]), tuple(first[:MOST]))
+    return Summary(
+        order, tuple(chosen[:MOST]), tuple(first[:MOST]), len(made), sum(one.is_confirmed for one in made)
+    )
 
 
-def _at_least(found: Finding) -> float:
-    """Return how far the figure is from nothing at the end of its interval that is nearer to it."""
+def _reach(found: Finding) -> float:
+    """Return how far a figure is from nothing: that of a pair itself, of others the nearer end."""
+    if found.family == "pair":
+        return abs(found.value)
     return 0.0 if found.low <= 0 <= found.high else min(abs(found.low), abs(found.high))

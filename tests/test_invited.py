@@ -131,6 +131,9 @@ def test_a_hidden_group_shows_nothing_but_its_name(live: LiveEngagement) -> None
 
 def test_without_a_cut_every_segment_stands_below_the_other(live: LiveEngagement) -> None:
     assert list(dict.fromkeys(live.response()["cut"])) == ["hotel", "department"]
+    shown = response(live.response(), live.instrument)
+    assert shown is not None
+    assert shown.markup.count("<table") == 2, "a table a segment, without blanks"
 
 
 def test_the_extract_carries_it_and_a_published_run_cannot_change_it(

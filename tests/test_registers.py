@@ -535,6 +535,11 @@ def test_effort_is_out_of_sequence_where_it_stands_on_an_open_step(live: LiveEng
     shown = tables.effort(live.registers, live.instrument, order)
     assert "89% 247 of 277 days" in shown.text
     assert "New check-in app" in shown.text
+    panels = tables.effort(live.registers, live.instrument, order, listed=False).text
+    assert "89% 247 of 277 days" in panels
+    assert "New check-in app" not in panels, "the list stands in one chapter"
+    assert "of these only proposed: 2." in shown.text
+    assert "Cost, in EUR" in shown.text
     assert "Every director works" not in shown.text, "work on the step to start with is in sequence"
     stands = replace(order, start_here=())
     assert "0% 0 of 277 days" in tables.effort(live.registers, live.instrument, stands).text
@@ -542,11 +547,21 @@ def test_effort_is_out_of_sequence_where_it_stands_on_an_open_step(live: LiveEng
     assert "no position" in tables.effort(live.registers, live.instrument, none).text
 
 
+def test_an_assumption_stands_by_its_name_and_a_share_in_per_cent(kept: dict[str, Kept]) -> None:
+    rows = [dict(row) for row in kept["assumptions"].rows]
+    rows += [{**rows[0], "id": "annual_retention", "value": 0.62, "unit": "share"}]
+    rows += [{**rows[0], "id": "days_lost", "value": 0.625, "unit": "share"}]
+    shown = tables.assumptions(Registers("acme", {"assumptions": Kept(1, tuple(rows))}), CX7_INSTRUMENT)
+    lines = [" ".join(line.split()) for line in shown.text.splitlines()]
+    for start in ("Annual margin", "Annual retention 62%", "Days lost 62.5%"):
+        assert any(line.startswith(start) for line in lines), start
+
+
 def test_a_customer_s_value_stands_with_timing_formula_and_source(kept: dict[str, Kept]) -> None:
     found = values_of(Registers("acme", kept).assumptions)
     assert found.by_timing["in a year"] == pytest.approx(266.667, abs=0.001)
     shown = tables.value(Registers("acme", kept), CX7_INSTRUMENT)
-    assert "266.67 EUR" in shown.text
+    assert "267 EUR" in shown.text
     assert "m · r / (1 + d − r)" in shown.text
     assert "Gupta and Lehmann (2003)" in shown.markup
     rows = [dict(row) for row in kept["assumptions"].rows]
@@ -554,7 +569,7 @@ def test_a_customer_s_value_stands_with_timing_formula_and_source(kept: dict[str
     shown = tables.value(Registers("acme", {"assumptions": Kept(1, tuple(rows))}), CX7_INSTRUMENT)
     assert "shares from 0 to 1" in shown.text
     shown = tables.value(Registers("acme", {"assumptions": Kept(1, tuple(rows[:1]))}), CX7_INSTRUMENT)
-    assert "The assumptions annual_retention and annual_discount." in shown.text
+    assert "The assumptions: Annual retention and Annual discount." in shown.text
 
 
 def test_the_figure_to_be_careful_with_is_quoted_with_its_correction() -> None:
@@ -567,7 +582,7 @@ def test_a_long_register_is_cut_and_says_so(kept: dict[str, Kept]) -> None:
     rows = tuple({**kept["touchpoints"].rows[0], "id": f"t{n}"} for n in range(75))
     shown = tables.touchpoints(Registers("acme", {"touchpoints": Kept(1, rows)}), CX7_INSTRUMENT)
     assert shown.markup.count("<tr>") == 61
-    assert "15 more rows are in the results file." in shown.markup
+    assert "15 more are not shown." in shown.markup
 
 
 def test_figures_are_there_without_any_register() -> None:

@@ -401,7 +401,7 @@ def test_gaps_list_a_family_confirmed_or_not(family: str) -> None:
     assert len(shown) == min(4, len(made))
     for one, row in zip(made, shown, strict=False):
         assert row[-1] == ("beyond chance" if one.is_confirmed else "not beyond chance")
-        assert f"{one.n:,}" in row
+        assert " and ".join(f"{n:,}" for n in one.n_each or (one.n,)) in row
         assert f"{abs(one.value):.{0 if one.unit == 'points' else 2}f}" in row[2]
     assert f"{sum(one.is_confirmed for one in made)} of {len(made)} comparisons" in markup(block)
 
@@ -585,7 +585,7 @@ def test_next_moves_follow_the_plan_with_reason_effort_and_n() -> None:
         assert f"{one.level:.1f} ({one.low:.1f} – {one.high:.1f}), n = {one.n:,}" in row[0]
         assert row[3] == f"{one.move_days:g} of {one.effort_days:g}"
         assert row[-1] == one.reason
-    assert f"{len(plan) - 2} more are in the results file." in markup(block)
+    assert f"{len(plan) - 2} more are not shown." in markup(block)
     nothing = tables.next_moves(scored(), full().instrument, step=STEP, recommendations=())
     assert "No next move" in nothing.text
     assert all(one.n == score(one.item).n for one in advised())

@@ -14,6 +14,9 @@ from cxlib.tables.html import Html
 if TYPE_CHECKING:
     from cxlib.instrument import Instrument
 
+# Drivers that a caption reads out; the table holds them all.
+READ_OUT = 3
+
 
 def promoters(metrics: pd.DataFrame, instrument: Instrument, *, source: str = "") -> Figure | Html | None:
     """Net Promoter Scores with their intervals on the whole scale, −100 to 100; nothing if not asked."""
@@ -126,12 +129,13 @@ def drivers(frame: pd.DataFrame, instrument: Instrument, *, source: str = "") ->
         title=_("{driver} goes most with {outcome}", driver=best["name"], outcome=outcome),
         subtitle=_(
             "Shares of the {share} of differences in {outcome} that go with these answers, each with its 95% "
-            "interval; n = {n}",
+            "interval; n = {n} complete answers",
             share=_.percent(first["r_squared"]),
             outcome=outcome,
             n=_.number(int(first["n"])),
         ),
-        summary="; ".join(
+        summary=_("The largest: ")
+        + "; ".join(
             _(
                 "{driver} {share} ({low} to {high})",
                 driver=row.name,
@@ -139,7 +143,7 @@ def drivers(frame: pd.DataFrame, instrument: Instrument, *, source: str = "") ->
                 low=_.number(row.low, 3),
                 high=_.number(row.high, 3),
             )
-            for row in data.itertuples(index=False)
+            for row in data.head(READ_OUT).itertuples(index=False)
         )
         + ".",
         source=source,

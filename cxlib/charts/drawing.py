@@ -189,8 +189,9 @@ def figure(
     table: pd.DataFrame, rows: int = 0, step: int = ROW, height: int = 0,
 ) -> Figure:  # fmt: skip
     """Make a figure of a chart with so many rows of a step each, or of a fixed height."""
-    banded = {"step": step, "for": "position"} if rows > 1 else max(60, step)
-    drawn = chart.properties(width="container", height=height or banded)
+    # In pixels, not as a step of the scale: Vega-Lite warns of every chart that is fitted across and stepped
+    # downwards.
+    drawn = chart.properties(width="container", height=height or (step * rows if rows > 1 else max(60, step)))
     spec = drawn.to_dict(context={"datasets": {}})
     del spec["$schema"]  # JupyterLab's older Vega-Lite would warn of a newer one
     return Figure(title, subtitle, summary, source, table, _plain(spec))

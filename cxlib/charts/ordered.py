@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 import pandas as pd
@@ -10,12 +11,15 @@ from cxlib.charts.drawing import LEVELS, Figure, figure, level, numbered, rows_o
 from cxlib.charts.loading import alt
 from cxlib.look import palette
 from cxlib.tables.html import brief
-from cxlib.tables.ordered import asked_of
+from cxlib.tables.ordered import asked_of, is_just_below
 
 if TYPE_CHECKING:
     from cxlib.instrument import Instrument
     from cxlib.language import Words
     from cxlib.ordering import Sequence as Order
+
+# Beside the figure of the step to start with: where the page is narrow, a sign between it and its bar.
+TO_START = "width < 300 ? '◀ ' + datum.said : datum.said + ' ' + datum.long"
 
 
 def sequence(order: Order, instrument: Instrument, *, source: str = "") -> Figure | None:
@@ -34,6 +38,7 @@ def sequence(order: Order, instrument: Instrument, *, source: str = "") -> Figur
             "supported": [one.effective for one in order.steps],
             "excess": [one.excess for one in order.steps],
             "start": [one.step in order.start_here for one in order.steps],
+            "said": [_level(_, one.level, order.gate) for one in order.steps],
         }
     )
     y = rows_of("name", data["name"].tolist())
@@ -53,23 +58,23 @@ def sequence(order: Order, instrument: Instrument, *, source: str = "") -> Figur
         .mark_rule(strokeDash=[4, 3], style="cx-interval")
         .encode(x=alt.X("gate:Q", scale=LEVELS))
     )
-    at = {"y": y, "x": alt.X("level:Q", scale=LEVELS), "text": alt.Text("level:Q", format=".1f")}
-    figures = alt.Chart(data[["name", "level"]])
-    # The figure stands on a patch of paper, so that the gate does not run through it.
-    patch = figures.mark_text(align="left", dx=6, stroke=palette("light")["paper"], strokeWidth=5).encode(
-        **at
-    )
-    ends = figures.mark_text(style="cx-label", align="left", dx=6).encode(**at)
-    starts = data[data["start"]][["name", "level"]]
-    flag = (
-        alt.Chart(starts.assign(long=_("start here")))
-        .transform_calculate(word="width < 300 ? '◀' : datum.long")
-        .mark_text(style="cx-label", align="left", dx=32, fontWeight="bold")
-        .encode(y=y, x=alt.X("level:Q", scale=LEVELS), text="word:N")
-    )
+    labels = []
+    for is_start, weight in ((False, "normal"), (True, "bold")):
+        # The word to start stands in one text with its figure, so that no width can part them.
+        said = data[data["start"] == is_start][["name", "level", "said"]]
+        of = alt.Chart(said.assign(long=_("start here") if is_start else "")).transform_calculate(
+            word=TO_START if is_start else "datum.said"
+        )
+        at = {"y": y, "x": alt.X("level:Q", scale=LEVELS), "text": alt.Text("word:N")}
+        text = {"align": "left", "dx": 6, "fontWeight": weight}
+        # It stands on a patch of paper, so that the gate does not run through it.
+        labels += [
+            of.mark_text(**text, stroke=palette("light")["paper"], strokeWidth=5).encode(**at),
+            of.mark_text(**text, style="cx-label").encode(**at),
+        ]
     total = len(data)
     return figure(
-        alt.layer(bars, gate, patch, ends, flag),
+        alt.layer(bars, gate, *labels),
         title=_title(order, names, _),
         subtitle=_(
             "Level of each step 1–5, in sequence; thick: supported, thin: ahead of what it stands on; "
@@ -91,6 +96,11 @@ def sequence(order: Order, instrument: Instrument, *, source: str = "") -> Figur
         ),
         rows=total,
     )
+
+
+def _level(_: Words, level: float, gate: float) -> str:
+    """Write a level; one just below the gate with two decimals, cut off, so that it never reads as there."""
+    return _.number(math.floor(100 * level) / 100, 2) if is_just_below(level, gate) else _.number(level, 1)
 
 
 def _title(order: Order, names: dict[str, str], _: Words) -> str:
@@ -134,8 +144,9 @@ def _summary(order: Order, data: pd.DataFrame, total: int, _: Words) -> str:
     lead = data.loc[data["excess"].idxmax()]
     if lead["excess"] > 0.05:
         said += " " + _(
-            "{step} runs furthest ahead, by {by} levels.",
+            "{step} runs furthest ahead: {by} levels beyond the slack of {slack}.",
             step=lead["name"].split("  ")[1],
             by=_.number(lead["excess"], 1),
+            slack=_.number(order.slack, 1),
         )
     return said

@@ -30,6 +30,7 @@ from cxlib.frames import ROLE, SCORES, WAVE, check
 from cxlib.tables.html import Html, missing
 
 if TYPE_CHECKING:
+    from cxlib.findings import Finding
     from cxlib.instrument import Instrument
     from cxlib.language import Words
 
@@ -203,11 +204,15 @@ def roles(
             tooltip=tips(_, "name", "who", "mean", "low", "high", "n"),
         ),
     )
-    widest = (spans["max"] - spans["min"]).idxmax()
-    gap = float((spans["max"] - spans["min"]).max())
+    apart = _apart_by_role(data)
+    # Named is the widest distance between two whose intervals stand apart; others may be chance.
+    widest = (spans["max"] - spans["min"]).loc[apart or slice(None)].idxmax()
+    gap = float(spans.loc[widest, "max"] - spans.loc[widest, "min"])
     block = data[data["name"] == widest].sort_values("mean")
     if len(names) < 2:
         title = _("Only {role} can be shown", role=names[0]) if names else _("No role can be shown")
+    elif not apart:
+        title = _("No role stands apart: the intervals overlap throughout")
     else:
         first, last = block.iloc[-1], block.iloc[0]
         title = _(
@@ -250,7 +255,12 @@ def roles(
 
 
 def waves(
-    trend: pd.DataFrame, instrument: Instrument, *, names: Mapping[str, str], source: str = ""
+    trend: pd.DataFrame,
+    instrument: Instrument,
+    *,
+    names: Mapping[str, str],
+    compared: Sequence[Finding],
+    source: str = "",
 ) -> Figure | None:
     """Slopes of the steps from wave to wave, each named where it ends; nothing for a single wave.
 
@@ -258,6 +268,9 @@ def waves(
     ----------
     trend
         SCORES frames of one group in several waves, one below the other; `names` calls the waves.
+    compared
+        The comparisons of the last wave: only a step whose change is confirmed among them is said to have
+        moved.
     """
     _ = instrument.words
     data = shown_of(trend, "step")
@@ -278,7 +291,8 @@ def waves(
     ]
     ends["short"] = [f"{row.label.split()[0]}  {_.number(row.mean, 1)}" for row in ends.itertuples()]
     moved = _moves(data, steps)
-    most = max(moved, key=lambda step: abs(moved[step]))
+    changed = {step for one in compared if one.family == "change" and one.is_confirmed for step in one.about}
+    most = max(changed & set(moved), key=lambda step: abs(moved[step]), default="")
     data = data.assign(is_most=data["id"] == most)
     last = len(shown) - 1
     x = alt.X(
@@ -307,15 +321,17 @@ def waves(
         .encode(x=x, y=alt.Y("label_at:Q", scale=LEVELS), text="said:N"),
     )
     first, final = (dict(names)[shown[at]] for at in (0, -1))
-    by = _.number(moved[most], 1, signed=True)
+    since = dict(names)[shown[-2]]
     return figure(
         drawn,
         title=_(
             "{step} moved most: {by} levels since {wave}",
             step=called[most].split("  ")[1],
-            by=by,
-            wave=dict(names)[shown[-2]],
-        ),
+            by=_.number(moved[most], 1, signed=True),
+            wave=since,
+        )
+        if most
+        else _("No change beyond chance since {wave}", wave=since),
         subtitle=_(
             "Mean level 1–5 with its 95% interval, {first} to {last}, over what was asked alike; n = {n}",
             first=first,
@@ -324,7 +340,7 @@ def waves(
         ),
         summary=_(
             "Since {wave}: {moves}.",
-            wave=dict(names)[shown[-2]],
+            wave=since,
             moves="; ".join(
                 f"{called[step].split('  ')[1]} {_.number(moved[step], 1, signed=True)}" for step in steps
             ),
@@ -344,6 +360,15 @@ def waves(
         ),
         height=360,
     )
+
+
+def _apart_by_role(data: pd.DataFrame) -> list[str]:
+    """Name the rows whose highest and lowest role have intervals that do not touch."""
+    return [
+        str(name)
+        for name, of in data.groupby("name", sort=False)
+        if of.loc[of["mean"].idxmax(), "low"] > of.loc[of["mean"].idxmin(), "high"]
+    ]
 
 
 def _moves(data: pd.DataFrame, steps: Sequence[str]) -> dict[str, float]:
@@ -376,10 +401,18 @@ def _apart(values: Sequence[float], least: float) -> list[float]:
 
 
 def _extremes(data: pd.DataFrame, _: Words) -> str:
+    """Name the highest and the lowest, where their intervals stand apart; otherwise say that they do not."""
     best, worst = data.loc[data["mean"].idxmax()], data.loc[data["mean"].idxmin()]
     called = [str(one["name"]).split("  ")[-1] for one in (best, worst)]
     if len(data) == 1:
         return _("{what} stands at {level} of 5", what=called[0], level=_.number(best["mean"], 1))
+    if not best["low"] > worst["high"]:
+        ends = [_.number(one["mean"], 1) for one in (worst, best)]
+        if ends[0] == ends[1]:
+            return _("All stand at {level}: none is above another beyond chance", level=ends[0])
+        return _(
+            "All lie between {low} and {high}: none is above another beyond chance", low=ends[0], high=ends[1]
+        )
     return _(
         "Highest: {best} at {high}; lowest: {worst} at {low}",
         best=called[0],

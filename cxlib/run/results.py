@@ -29,7 +29,7 @@ from cxlib.settings import read_settings
 if TYPE_CHECKING:
     from cxlib.engagement import Engagement
 
-SCHEMA = 4
+SCHEMA = 5
 
 # What is in the file, part by part: a frame's contract, the same for each published cut, or a value's type.
 FRAMES = {

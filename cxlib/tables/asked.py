@@ -26,10 +26,12 @@ from cxlib.tables.html import (
     interval,
     listing,
     missing,
+    note,
     number,
     sentences,
     shares,
     table_of,
+    together,
 )
 
 if TYPE_CHECKING:
@@ -54,25 +56,31 @@ def participation(frame: pd.DataFrame, instrument: Instrument) -> Html:
 
 
 def response(frame: pd.DataFrame, instrument: Instrument) -> Html | None:
-    """Show invited against answered, group by group; nothing where nobody said who was invited."""
+    """Show invited against answered, a table a cut; nothing where nobody said who was invited."""
     _ = instrument.words
     data = check(frame, RESPONSE)
     if data.empty:
         return None
     over = bool((data["share"] > 1).any())
-    return table_of(
-        _("Invited and answered"),
-        [
-            *groups(data, instrument),
-            number(_, _("Invited"), data["invited"], data),
-            number(_, _("Answered"), data["n"], data),
-            number(_, _("Share"), data["share"], data, percent=True),
-        ],
-        note=sentences(
+    tables = [
+        table_of(
+            _("Invited and answered"),
+            [
+                *groups(part, instrument),
+                number(_, _("Invited"), part["invited"], part),
+                number(_, _("Answered"), part["n"], part),
+                number(_, _("Share"), part["share"], part, percent=True),
+            ],
+        )
+        for _cut, part in data.groupby("cut", sort=False)
+    ]
+    return together([
+        *tables,
+        note(sentences(
             _("Of a hidden group neither who was invited nor who answered is shown."),
             _("More answered than were invited: check the numbers.") if over else "",
-        ),
-    )
+        )),
+    ])  # fmt: skip
 
 
 def metrics(frame: pd.DataFrame, instrument: Instrument) -> Html | None:

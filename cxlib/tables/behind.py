@@ -3,13 +3,23 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
 from cxlib.drivers import LMG, WEIGHTS
 from cxlib.frames import DRIVERS, RELIABILITY, ROLE, UNITS, check
-from cxlib.tables.html import Column, Html, groups, interval, missing, sentences, table_of, with_interval
+from cxlib.tables.html import (
+    Column,
+    Html,
+    groups,
+    interval,
+    missing,
+    role_names,
+    sentences,
+    table_of,
+    with_interval,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -70,8 +80,9 @@ def drivers(frame: pd.DataFrame, instrument: Instrument) -> Html | None:
     first = data.groupby(keys, sort=False).head(1)
     explained = [
         _(
-            "{outcome}: R² {r_squared}, n = {n}, {method}.",
+            "{outcome}{role}: R² {r_squared}, n = {n} complete answers, {method}.",
             outcome=instrument.called(row.outcome),
+            role=_of_role(row, instrument),
             r_squared=with_interval(_, row.r_squared, row.r_squared_low, row.r_squared_high, digits=2),
             n=_.number(row.n),
             method={LMG: _("LMG shares"), WEIGHTS: _("relative weights")}.get(row.method, row.method),
@@ -91,6 +102,12 @@ def drivers(frame: pd.DataFrame, instrument: Instrument) -> Html | None:
         ],
         note=sentences(*explained, *notes, _("What goes together need not cause one another.")),
     )
+
+
+def _of_role(row: Any, instrument: Instrument) -> str:
+    """Name in brackets the role whose answers are explained, where they are cut by role."""
+    role = str(getattr(row, ROLE, ""))
+    return f" ({role_names(instrument).get(role, role)})" if role else ""
 
 
 def _intervals(_: Words, low: Iterable[float], high: Iterable[float], *, digits: int) -> list[str]:

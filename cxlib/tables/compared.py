@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 def findings(made: Sequence[Finding], instrument: Instrument, *, most: int = 5) -> Html:
     """Show what is confirmed, the `most` clearest of each family: sentence, figure, interval, n and p."""
     _ = instrument.words
+    if not made:
+        return missing(_("Nothing could be compared: too few groups are shown."))
     every = [one for one in made if one.is_confirmed]
     if not every:
         return missing(_("Nothing stands out beyond what chance could do, in any family of comparisons."))
@@ -34,8 +36,8 @@ def findings(made: Sequence[Finding], instrument: Instrument, *, most: int = 5) 
             (
                 known[one.family].name,
                 one.sentence,
-                f"{figure(_, one)} ({figure_interval(_, one)}){unit_beside(_, one)}",
-                _.number(one.n),
+                f"{figure(_, one)} {unit_name(_, one.unit, one.value)} ({figure_interval(_, one)})",
+                answers(_, one),
                 p_value(_, one.p),
             )
             for one in found
@@ -49,7 +51,7 @@ def findings(made: Sequence[Finding], instrument: Instrument, *, most: int = 5) 
                 rate=rate,
             ),
             _(
-                "The {most} clearest of each kind; `cx findings` prints the other {left}.",
+                "The {most} clearest of each kind are shown; {left} more are not.",
                 most=_.number(most),
                 left=_.number(left),
             )
@@ -72,12 +74,15 @@ def _digits(one: Finding) -> int:
     return 0 if one.unit == POINTS else 2
 
 
-def unit_beside(_: Words, one: Finding) -> str:
-    return " " + unit_name(_, one.unit) if one.unit == POINTS else ""
+def answers(_: Words, one: Finding) -> str:
+    """Say how many answers stand behind a comparison: each group's own where two are compared."""
+    return _.listed([_.number(n) for n in one.n_each]) if one.n_each else _.number(one.n)
 
 
-def unit_name(_: Words, unit: str) -> str:
-    """Say in what a comparison is measured, in the reader's language."""
+def unit_name(_: Words, unit: str, value: float | None = None) -> str:
+    """Say in what a comparison is measured, in the reader's language; a single point as one."""
+    if unit == POINTS and value is not None and round(abs(value)) == 1:
+        return _("point")
     known = {
         LEVELS: _("levels"),
         POINTS: _("points"),
@@ -150,9 +155,9 @@ def gaps(made: Sequence[Finding], instrument: Instrument, *, family: str, most: 
             (
                 about(instrument, one),
                 whose(instrument, one),
-                figure(_, one) + (f" {unit_name(_, one.unit)}" if many else ""),
+                figure(_, one) + (f" {unit_name(_, one.unit, one.value)}" if many else ""),
                 figure_interval(_, one),
-                _.number(one.n),
+                answers(_, one),
                 p_value(_, one.p),
                 verdict(_, one),
             )

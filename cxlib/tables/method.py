@@ -16,8 +16,11 @@ def sources(instrument: Instrument) -> Html:
     rows = [
         (
             _("Mean level"),
-            _("mean with a Student interval; of a step, from the answers' own covariances"),
-            _("this project's method, section 2"),
+            _(
+                "mean with a Student interval; of a step of k items, the items' mean with the variance "
+                "Σᵢⱼ cov(xᵢ, xⱼ) ÷ (k² · n); of all staff, the roles' means by their weights"
+            ),
+            "Student 1908, Biometrika 6, 1–25",
         ),
         (
             _("Top two, shares"),
@@ -58,8 +61,11 @@ def sources(instrument: Instrument) -> Html:
         ),
         (
             _("Sequence"),
-            _("position, effective level and out-of-sequence index, with gate 3 and slack 0.5"),
-            _("this project's method, section 4"),
+            _(
+                "position: steps at gate 3 or above, as all before them are; effective level: the lower of a "
+                "step's level m and the lowest before it + slack 0.5; index: Σ(m − effective) ÷ Σ(m − 1)"
+            ),
+            _("this report's own convention"),
         ),
         (
             _("Small groups"),

@@ -30,7 +30,7 @@ def recommendations(found: Sequence[Recommendation], instrument: Instrument, *, 
     """Show the next moves in their order, the first `limit` of each state, and what is deferred."""
     _ = instrument.words
     if not found:
-        return missing(_("Nothing to recommend: no item stands below a target."))
+        return missing(_("Nothing to recommend: no item that can be shown stands below a target."))
     shown = [one for state in STATES for one in [each for each in found if each.state == state][:limit]]
     left = len(found) - len(shown)
     return listing(
@@ -48,9 +48,12 @@ def recommendations(found: Sequence[Recommendation], instrument: Instrument, *, 
         ],
         numbers=(3,),
         note=sentences(
-            _("Ranked by levels to go for a day of work; days: next move, of all moves."),
+            _(
+                "The step to start with first, then by levels to go for a day of work. Days: of the next "
+                "move, and of all moves."
+            ),
             _star(_, shown),
-            _("{count} more are in the results file.", count=_.number(left)) if left else "",
+            _("{count} more are not shown.", count=_.number(left)) if left else "",
         ),
         wide=True,
     )
@@ -168,7 +171,7 @@ def _planned(found: Sequence[Recommendation], instrument: Instrument, step: str,
         note=sentences(
             _("Ranked by levels to go for a day of work; days: next move, of all moves."),
             _star(_, shown),
-            _("{count} more are in the results file.", count=_.number(left)) if left else "",
+            _("{count} more are not shown.", count=_.number(left)) if left else "",
         ),
         wide=True,
     )  # fmt: skip

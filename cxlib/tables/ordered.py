@@ -66,6 +66,11 @@ def standing(order: Order, instrument: Instrument) -> Html:
     )
 
 
+def is_just_below(level: float, gate: float) -> bool:
+    """Whether a level is below the gate and would be written as if it had reached it."""
+    return level < gate <= round(level, 1)
+
+
 def asked_of(order: Order, _: Words) -> str:
     """Say how many respondents stand behind the steps' levels, from the fewest to the most."""
     asked = [one.n for one in order.steps if one.n is not None]
@@ -88,6 +93,7 @@ def steps(order: Order, instrument: Instrument) -> Html:
     _ = instrument.words
     ahead = {one.step for one in order.steps if one.excess > 0}
     reached = {one.step for one in order.steps if one.passes}
+    levels = {one.step: one.level for one in order.steps}
     ancestors = instrument.framework.ancestors
     rows = []
     for step in instrument.framework.order:
@@ -96,6 +102,8 @@ def steps(order: Order, instrument: Instrument) -> Html:
             kind = "is-missing"
         elif step in order.start_here:
             state, kind = _("start here"), "is-current"
+            if is_just_below(levels[step], order.gate):
+                state = _("start here, just below level {gate}", gate=brief(_, order.gate))
         elif step in reached and ancestors[step] <= reached:
             state, kind = _("holds"), "is-done"
         elif step in ahead:

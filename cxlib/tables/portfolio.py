@@ -28,6 +28,7 @@ def portfolio(frame: pd.DataFrame) -> Html:
             Column("Client", data["client"].tolist()),
             Column("Wave", data["wave_name"].tolist()),
             Column("Date", data["date"].tolist()),
+            Column("State", data["state"].tolist()),
             Column("Framework", data["framework"].tolist()),
             Column("n", [f"{one:,}" for one in data["n"]], True),
             Column("Position (95% range)", _ranges(data, "position", "{:.0f}"), True),
@@ -46,13 +47,19 @@ def starts(frame: pd.DataFrame) -> Html:
     data = data[data["position"].notna()]
     if data.empty:
         return missing(NO_RUN if frame.empty else "No client has a position yet.")
-    counted = data["start_here"].replace("", "every step stands").value_counts()
+    # Counted by framework and id: clients read the names of the same step in several languages.
+    frameworks = data["framework"].str.split().str[0]
+    counted = [
+        (of["start_here"].mode()[0] or "every step stands", len(of))
+        for _key, of in data.groupby([frameworks, data["start_ids"]], sort=False)
+    ]
+    counted.sort(key=lambda one: -one[1])
     return table_of(
         "Where clients would start",
         [
-            Column("Start here", counted.index.tolist()),
-            Column("Clients", [f"{one:,}" for one in counted], True),
-            Column("Share", [f"{one / len(data):.0%}" for one in counted], True),
+            Column("Start here", [name for name, _n in counted]),
+            Column("Clients", [f"{n:,}" for _name, n in counted], True),
+            Column("Share", [f"{n / len(data):.0%}" for _name, n in counted], True),
         ],
     )
 

@@ -52,7 +52,7 @@ def how_to_read(instrument: Instrument, *, threshold: int | None = None) -> Html
                 _("{share} interval", share=_.percent(CONFIDENCE)),
                 _(
                     "Another set of people of the same kind would give another figure. An interval made this "
-                    "way holds the true one {times} times in 100. Two intervals that overlap widely are no "
+                    "way holds the true one {times} times in 100. Two that overlap widely do not show a "
                     "difference.",
                     times=_.number(100 * CONFIDENCE),
                 ),
@@ -71,8 +71,9 @@ def how_to_read(instrument: Instrument, *, threshold: int | None = None) -> Html
             (
                 _("Gated level"),
                 _(
-                    "The highest level that every item of a step reaches, half a level's tolerance allowed. "
-                    "A mean can hide a weak item; this cannot."
+                    "The highest level that every item of a step reaches, half a level's tolerance allowed: "
+                    "an item at 2.5 counts as 3, so this may stand above the mean by as much. A mean can "
+                    "hide a weak item; this cannot."
                 ),
             ),
             (

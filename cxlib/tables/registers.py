@@ -6,6 +6,7 @@ and how to add it.
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
@@ -242,8 +243,9 @@ def actions(registers: Registers, instrument: Instrument, *, day: str | None = N
             _("Open: {open} of {count}.", open=int(made["is_open"].sum()), count=len(made)),
             _("Overdue on {day}: {count}.", day=_day(_, day), count=late) if day else "",
             "" if taken is None else _(
-                "Half of what was done took {days} days or less from the day it was raised.",
+                "Half of what was done took {days} days or less from the day it was raised; n = {n}.",
                 days=brief(_, taken),
+                n=_.number(int(made["days_to_close"].notna().sum())),
             ),
             _("Raised by {roles}.", roles=_.listed([
                 f"{roles.get(role, role)} ({_.number(count)})" for role, count in raised.items()
@@ -253,8 +255,14 @@ def actions(registers: Registers, instrument: Instrument, *, day: str | None = N
     ])  # fmt: skip
 
 
-def effort(registers: Registers, instrument: Instrument, order: Order) -> Html:
-    """Show how much of the effort of open initiatives lies on steps after *start here*."""
+def effort(registers: Registers, instrument: Instrument, order: Order, *, listed: bool = True) -> Html:
+    """Show how much of the effort of open and proposed initiatives lies on steps after *start here*.
+
+    Parameters
+    ----------
+    listed
+        Whether the initiatives on later steps are listed as well, with their cost: the report does so once.
+    """
     _ = instrument.words
     data = registers["initiatives"]
     if data.empty:
@@ -265,6 +273,7 @@ def effort(registers: Registers, instrument: Instrument, order: Order) -> Html:
     if not found.initiatives:
         return missing(_("No idea or action is open."))
     start = step_names(order.start_here, instrument) or _("every step stands")
+    money = _currency_of(registers)
     shown = [
         (
             _("Effort out of sequence"),
@@ -274,7 +283,11 @@ def effort(registers: Registers, instrument: Instrument, order: Order) -> Html:
         (
             _("Cost out of sequence"),
             "–" if found.cost_share is None else _.percent(found.cost_share),
-            _("{cost} of {all}", cost=_.number(found.cost_out), all=_.number(found.cost)),
+            _(
+                "{cost} of {all}",
+                cost=_.number(found.cost_out),
+                all=f"{_.number(found.cost)} {money}".strip(),
+            ),
         ),
         (
             _("Initiatives out of sequence"),
@@ -282,16 +295,37 @@ def effort(registers: Registers, instrument: Instrument, order: Order) -> Html:
             _("start here: {steps}", steps=start),
         ),
     ]
-    later = data[data["id"].isin(found.ids)]
+    if not listed:
+        del shown[1]
+    later = data[data["id"].isin(found.ids)] if listed else data[:0]
     rows = [
-        (one.name, step_names([one.step], instrument), _figure(_, one.effort_days), _money(_, one.cost))
+        (
+            one.name,
+            step_names([one.step], instrument),
+            _status(_)[one.status],
+            _figure(_, one.effort_days),
+            _money(_, one.cost),
+        )
         for one in later.sort_values("effort_days", ascending=False, kind="stable").itertuples(index=False)
     ]
     parts = [figures(shown)]
     if rows:
-        headings = (_("Initiative"), _("Step"), _("Days"), _("Cost"))
+        headings = (
+            _("Initiative"), _("Step"), _("State"), _("Days"),
+            _("Cost, in {money}", money=money) if money else _("Cost"),
+        )  # fmt: skip
         parts.append(
-            _table(_, _("Effort on steps that stand on an open one"), headings, rows, numbers=(2, 3))
+            _table(_, _("Effort on steps that stand on an open one"), headings, rows, numbers=(3, 4))
+        )
+    if proposed := int((data["status"] == "proposed").sum()):
+        parts.append(
+            note(
+                _(
+                    "Counted are {all} ideas and actions; of these only proposed: {proposed}.",
+                    all=found.initiatives,
+                    proposed=proposed,
+                )
+            )
         )
     if found.unsized:
         parts.append(note(_("Initiatives that say nothing of their effort: {count}.", count=found.unsized)))
@@ -304,15 +338,10 @@ def assumptions(registers: Registers, instrument: Instrument) -> Html:
     held = registers.assumptions
     if not held:
         return _missing("assumptions", registers, instrument)
-    known = {
-        MARGIN: _("annual margin"), RETENTION: _("annual retention"), DISCOUNT: _("annual discount"),
-        ACQUISITION: _("acquisition cost"),
-    }  # fmt: skip
     rows = [
         (
-            known.get(id_, id_.replace("_", " ")),
-            _exact(_, one.value),
-            one.unit,
+            _assumed(_, id_),
+            *((_percent(_, one.value), "") if _is_share(one.unit) else (_exact(_, one.value), one.unit)),
             one.source,
             _day(_, one.dated),
         )
@@ -328,7 +357,7 @@ def value(registers: Registers, instrument: Instrument) -> Html:
     found = values_of(registers.assumptions)
     if found.missing:
         return empty(
-            _("The assumptions {names}.", names=_.listed(found.missing)),
+            _("The assumptions: {names}.", names=_.listed([_assumed(_, one) for one in found.missing])),
             _("Without margin, retention and discount nobody can say what a customer is worth."),
             _("Add them to the register of assumptions, each with unit, source and day:"),
             instrument,
@@ -368,7 +397,8 @@ def _values(_: Words, by_timing: Mapping[str, float], registers: Registers, has_
         (_("First margin today"), f"m · (1 + d) / (1 + d − r){off}", TODAY),
     )
     rows = [
-        (name, formula, f"{_.number(by_timing[timing], 2)} {money}".strip())
+        # Whole money: a margin, a share and a discount that somebody estimated bear no cents.
+        (name, formula, f"{_.number(by_timing[timing])} {money}".strip())
         for name, formula, timing in timings
     ]
     return _table(
@@ -410,7 +440,7 @@ def _table(
     wide: bool = False,
 ) -> Html:
     left = len(rows) - MOST
-    more = _("{count} more rows are in the results file.", count=_.number(left)) if left > 0 else ""
+    more = _("{count} more are not shown.", count=_.number(left)) if left > 0 else ""
     return listing(caption, headings, rows[:MOST], numbers=numbers, note=sentences(about, more), wide=wide)
 
 
@@ -459,9 +489,26 @@ def _state(_: Words, one: Any) -> str:
         return _strong(
             _("overdue by {days} days", days=_.number(late)) if late > 1 else _("overdue by a day")
         )
-    names = {"proposed": _("proposed"), "open": _("open"), "done": _("done"), "dropped": _("dropped")}
-    closed = str(one.closed_date)
-    return f"{names[status]}, {_day(_, closed)}" if closed else names[status]
+    named, closed = _status(_)[status], str(one.closed_date)
+    return f"{named}, {_day(_, closed)}" if closed else named
+
+
+def _status(_: Words) -> dict[str, str]:
+    return {"proposed": _("proposed"), "open": _("open"), "done": _("done"), "dropped": _("dropped")}
+
+
+def _assumed(_: Words, id_: str) -> str:
+    """Name an assumption: those that are known by the reader's words, others by their id, as a name."""
+    known = {
+        MARGIN: _("Annual margin"), RETENTION: _("Annual retention"), DISCOUNT: _("Annual discount"),
+        ACQUISITION: _("Acquisition cost"),
+    }  # fmt: skip
+    name = id_.replace("_", " ")
+    return known.get(id_, name[:1].upper() + name[1:])
+
+
+def _is_share(unit: str) -> bool:
+    return unit.strip().casefold() in {"share", "anteil"}
 
 
 def _strong(text: str) -> str:
@@ -490,12 +537,23 @@ def _exact(_: Words, value: float) -> str:
     return _.number(value, digits)
 
 
+def _percent(_: Words, share: float) -> str:
+    """Write a share [0–1] in per cent, with a decimal only where it has one."""
+    return _.percent(share, 0 if math.isclose(100 * share, round(100 * share), abs_tol=5e-4) else 1)
+
+
 def _money(_: Words, value: float) -> str:
     return "" if pd.isna(value) else _.number(value)
 
 
 def _day(_: Words, text: str | None) -> str:
     return in_full(date.fromisoformat(text), _.spoken) if text else ""
+
+
+def _currency_of(registers: Registers) -> str:
+    """Return the currency that the assumptions are in, if one of them says it: that of the costs too."""
+    found = (_currency(one.unit) for one in registers.assumptions.values())
+    return next((one for one in found if one), "")
 
 
 def _currency(unit: str) -> str:

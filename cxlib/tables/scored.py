@@ -157,7 +157,7 @@ def chapter(
             ""
             if gone
             else _(
-                "reached by every item; {interval}",
+                "reached by every item within half a level; {interval}",
                 interval=interval(_, row.gated_low, row.gated_high, digits=0),
             ),
         ),
@@ -173,8 +173,12 @@ def chapter(
 def _asked_of(_: Words, items: int, total: int) -> str:
     """Say how many of a step's items its figure is made of, in the role that was asked the fewest."""
     if items == total:
-        return _("asked all {total} items", total=_.number(total))
-    return _("asked at least {items} of {total} items", items=_.number(items), total=_.number(total))
+        return _("each role was asked all {total} items", total=_.number(total))
+    return _(
+        "each role was asked at least {items} of the {total} items",
+        items=_.number(items),
+        total=_.number(total),
+    )
 
 
 def goals(targets: Mapping[str, float], scores: pd.DataFrame, instrument: Instrument, *, step: str) -> Html:

@@ -44,6 +44,8 @@ class Released(Protocol):
     def counts(self) -> pd.DataFrame: ...
     @property
     def withheld(self) -> pd.DataFrame: ...
+    @property
+    def bounds(self) -> pd.DataFrame: ...
 
 
 @dataclass(frozen=True)
@@ -125,6 +127,10 @@ class Composition:
         self.withheld = {
             (tuple(str(one) for one in row[:-1]), str(row[-1]))
             for row in released.withheld.itertuples(index=False, name=None)
+        }
+        # What may be said of an item that is withheld because all answers stand at one level.
+        self.bounds: dict[tuple[Key, str], tuple[str, float]] = {
+            (row[:-3], row[-3]): row[-2:] for row in released.bounds.itertuples(index=False, name=None)
         }
         self.estimates: dict[tuple[Key, str, str], tuple[float, ...]] = {}
         if estimates is not None:
@@ -244,14 +250,13 @@ class Composition:
     ) -> tuple[Any, ...]:
         head = (kind, id_, name, *group.key)
         if found is None:
-            return (*head, True, None, *[math.nan] * 15, POOLED, "", 0, total)
+            bound, top = self.bounds.get((group.key, id_), ("", math.nan))
+            figures = (*[math.nan] * 3, top, bound, *[math.nan] * 11)
+            return (*head, True, None, *figures, POOLED, "", 0, total)
         return (
             *head, False, found.mean.n,
-            *(
-                end
-                for one in (found.mean, found.top, found.agreement, found.rwg, found.gated)
-                for end in (one.value, one.low, one.high)
-            ),
+            *_ends(found.mean), found.top.value, "", found.top.low, found.top.high,
+            *(end for one in (found.agreement, found.rwg, found.gated) for end in _ends(one)),
             found.weighting, "+".join(found.parts), found.items, found.items_total,
         )  # fmt: skip
 
@@ -463,6 +468,10 @@ class Spread:
             float(against_guessing(counts[None, :])[0]),
             against_guessing(draws),
         )
+
+
+def _ends(found: Estimate) -> tuple[float, float, float]:
+    return found.value, found.low, found.high
 
 
 def gate(means: Floats) -> Floats:

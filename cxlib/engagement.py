@@ -232,6 +232,10 @@ class Engagement:
         """Say what goes with an outcome, and how much of it, by role: DRIVERS frame."""
         return self._of_wave(self.extract.drivers)
 
+    def bounds(self) -> pd.DataFrame:
+        """Return the bounds of items whose answers in a group all stand at one level: BOUNDS frame."""
+        return self._of_wave(self.extract.release.bounds)
+
     def _of_wave(self, frame: pd.DataFrame) -> pd.DataFrame:
         return frame[frame[WAVE] == self.wave.id].reset_index(drop=True)
 

@@ -123,11 +123,12 @@ class Composition:
         self.items: dict[Key, list[str]] = {}
         for key, item in self.counts:
             self.items.setdefault(key, []).append(item)
-        self.seen = set().union(*self.items.values())
         self.withheld = {
             (tuple(str(one) for one in row[:-1]), str(row[-1]))
             for row in released.withheld.itertuples(index=False, name=None)
         }
+        # What was asked and is hidden was asked all the same.
+        self.seen = set().union(*self.items.values(), {item for key, item in self.withheld if key[0] == wave})
         # What may be said of an item that is withheld because all answers stand at one level.
         self.bounds: dict[tuple[Key, str], tuple[str, float]] = {
             (row[:-3], row[-3]): row[-2:] for row in released.bounds.itertuples(index=False, name=None)
@@ -179,6 +180,9 @@ class Composition:
     def linear(self, group: Group, kind: str, id_: str) -> Linear | None:
         """Put a linear figure of a group together from its roles' estimates, as a step's mean is."""
         weighting, parts = self.parts(group)
+        # Where all its roles are hidden, staff and customers would be taken together.
+        if weighting == POOLED and self.is_mixed(group):
+            return None
         if weighting == BY_ROLE:
             parts = self.complete(self.weighty(parts))
         parts = [one for one in parts if (one.key, kind, id_) in self.estimates]

@@ -394,9 +394,13 @@ class Engagement:
         _ = self.words
         return _(
             "Groups of fewer than {threshold} people are not shown, nor is any figure that would let one be "
-            "worked out from the others. Where a table says “{hidden}”, that is why.",
+            "worked out from the others. Where everyone in a group answers an item alike, the answers are "
+            "hidden too. Where it says “{hidden}”, that is why. Of the top of a scale, “{least}” or “{most}” "
+            "is said where a share is all or none.",
             threshold=_.number(self.facts.threshold_scores),
             hidden=_("hidden"),
+            least=_.top_box(1),
+            most=_.top_box(0),
         )
 
     @property

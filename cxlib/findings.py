@@ -220,7 +220,7 @@ def _roles(of: Composition, kind: str) -> list[Group]:
 def _pairs(of: Composition, slack: float) -> Iterator[_Comparison]:
     """Compare each step with each it stands on, as staff as a whole see them."""
     group = _everyone(of)
-    if group is None or (of.is_mixed(group) and not of.parts(group)[1]):
+    if group is None:
         return
     _, framework = of.instrument.words, of.instrument.framework
     for step, ancestors in framework.prerequisites.items():
@@ -238,6 +238,10 @@ def _pairs(of: Composition, slack: float) -> Iterator[_Comparison]:
 
 def _is_staff(of: Composition, found: Linear) -> bool:
     return all(of.kinds.get(role) != "customer" for role in found.parts)
+
+
+def _is_of_customers(of: Composition, found: Linear) -> bool:
+    return all(of.kinds.get(role) == "customer" for role in found.parts)
 
 
 def _said_and_done(of: Composition) -> Iterator[_Comparison]:
@@ -282,8 +286,8 @@ def _delivery(of: Composition) -> Iterator[_Comparison]:
                 yield _Comparison(
                     (question.id,), (group.value[ROLE], bought.value[ROLE]), contrast, POINTS,
                     _("Who calls the experience superior: {role} {share}, {other} {other_share}.",
-                      role=_role(of, group), share=_.percent(share),
-                      other=_role(of, bought), other_share=_.percent(other)),
+                      role=_role(of, group), share=_.top_box(share),
+                      other=_role(of, bought), other_share=_.top_box(other)),
                     factor=100,
                 )  # fmt: skip
 
@@ -336,7 +340,8 @@ def _changes(of: Composition, then: Composition | None, since: str) -> Iterator[
     for group in (*wholes, *_roles(of, "customer")):
         for part in parts:
             found = of.linear(group, CHANGE, part.id)
-            if found is None:
+            # Of customers alone, where staff are hidden or were not asked, there is a row of their own.
+            if found is None or (group is whole and found.parts and _is_of_customers(of, found)):
                 continue
             contrast = contrasts.excess(found.value, found.se, found.df, n=found.n, two_sided=True)
             role = _role(of, group) if ROLE in cut_dims(group.cut) else ""

@@ -122,11 +122,6 @@ COUNTS: Final = _contract(
 
 WITHHELD: Final = _contract("withheld", *_GROUP, ("item", "text", "an item hidden within a visible group"))
 
-# Where all answers stand at one level, their counts would say what each person answered. The item is
-# withheld, and this much is said of it instead.
-AT_LEAST, AT_MOST = "at least", "at most"
-FULL, NONE = 0.95, 0.05
-
 BOUNDS: Final = _contract(
     "bounds",
     *_GROUP,
@@ -260,6 +255,7 @@ METRICS: Final = _contract(
     ("value", "number", "the metric in its own unit", True),
     ("low", "number", "lower end of the 95 % interval", True),
     ("high", "number", "upper end of the 95 % interval", True),
+    ("bound", "text", "at least or at most, where only a bound of the value may be shown; empty elsewhere"),
     ("counted_in", "text", "the unit of the value, for example points"),
 )
 

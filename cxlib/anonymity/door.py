@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 from cxlib.anonymity.settle import RULES, UNANIMITY, Layout, settle
 from cxlib.anonymity.suppress import unanimous
 from cxlib.errors import AnonymityError
-from cxlib.frames import AT_LEAST, AT_MOST, FULL, NONE, UNSCORED, WAVE, ItemScale, cut_name
+from cxlib.formats import ALMOST_ALL, ALMOST_NONE, AT_LEAST, AT_MOST
+from cxlib.frames import UNSCORED, WAVE, ItemScale, cut_name
 from cxlib.tally import Tally
 
 if TYPE_CHECKING:
@@ -208,4 +209,4 @@ def _frames(
 def _bound(scale: ItemScale, counts: Ints) -> tuple[str, float]:
     """Say of answers that all stand at one level whether that is in the scale's top box."""
     level = scale.answers[int(np.argmax(np.where(np.isin(scale.answers, UNSCORED), 0, counts)))]
-    return (AT_LEAST, FULL) if level in scale.top else (AT_MOST, NONE)
+    return (AT_LEAST, ALMOST_ALL) if level in scale.top else (AT_MOST, ALMOST_NONE)

@@ -228,8 +228,8 @@ def change(
     if not every:
         return missing(
             _(
-                "Nothing can be compared with {since}: it is hidden in one of the waves, or nothing was asked "
-                "in the same words.",
+                "Nothing can be compared with {since}: it is hidden in one of the waves, or nothing was "
+                "asked in the same words.",
                 since=since,
             )
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,7 @@ from cxlib.ordering import sequence
 from cxlib.run.reports import chosen
 from cxlib.segments import extract_of
 from cxlib.settings import Settings, read_settings
+from tests.cases import Case, engagement
 from tests.drawn import cx7
 from tests.samples import WEIGHTS, Sample, bakery, created, mapping, people, sample, survey
 from tests.test_tables import rows, said
@@ -236,3 +238,14 @@ def test_reliability_tells_no_more_than_who_answered_the_item_with_the_fewest() 
     quantile = (1 - row["alpha_low"]) / (1 - row["alpha"])
     told = [n for n in range(5, 40) if np.isclose(quantile, distributions.f.ppf(0.975, n - 1, n - 1))]
     assert told == [27]
+
+
+def test_of_five_people_the_report_says_hidden_and_compares_nothing(tmp_path: Path) -> None:
+    answered = {"leadership": 1, "management": 1, "frontline": 2, "customer": 1}
+    eng, settings = engagement(Case(answered), tmp_path / "home")
+    with eng:
+        assert eng.extract.release.groups.query("cut == ''")["n"].tolist() == [5]
+        order = sequence(eng.scores(), eng.framework)
+        assert order.missing == order.hidden == tuple(step.id for step in eng.framework.steps)
+        assert eng.comparisons() == ()
+        assert len(chosen(eng, settings.notebooks)) == len(order.hidden) + 2

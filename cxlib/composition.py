@@ -44,6 +44,8 @@ class Released(Protocol):
     def counts(self) -> pd.DataFrame: ...
     @property
     def withheld(self) -> pd.DataFrame: ...
+    @property
+    def bounds(self) -> pd.DataFrame: ...
 
 
 @dataclass(frozen=True)
@@ -121,10 +123,15 @@ class Composition:
         self.items: dict[Key, list[str]] = {}
         for key, item in self.counts:
             self.items.setdefault(key, []).append(item)
-        self.seen = set().union(*self.items.values())
         self.withheld = {
             (tuple(str(one) for one in row[:-1]), str(row[-1]))
             for row in released.withheld.itertuples(index=False, name=None)
+        }
+        # What was asked and is hidden was asked all the same.
+        self.seen = set().union(*self.items.values(), {item for key, item in self.withheld if key[0] == wave})
+        # What may be said of an item that is withheld because all answers stand at one level.
+        self.bounds: dict[tuple[Key, str], tuple[str, float]] = {
+            (row[:-3], row[-3]): row[-2:] for row in released.bounds.itertuples(index=False, name=None)
         }
         self.estimates: dict[tuple[Key, str, str], tuple[float, ...]] = {}
         if estimates is not None:
@@ -173,6 +180,9 @@ class Composition:
     def linear(self, group: Group, kind: str, id_: str) -> Linear | None:
         """Put a linear figure of a group together from its roles' estimates, as a step's mean is."""
         weighting, parts = self.parts(group)
+        # Where all its roles are hidden, staff and customers would be taken together.
+        if weighting == POOLED and self.is_mixed(group):
+            return None
         if weighting == BY_ROLE:
             parts = self.complete(self.weighty(parts))
         parts = [one for one in parts if (one.key, kind, id_) in self.estimates]
@@ -244,14 +254,13 @@ class Composition:
     ) -> tuple[Any, ...]:
         head = (kind, id_, name, *group.key)
         if found is None:
-            return (*head, True, None, *[math.nan] * 15, POOLED, "", 0, total)
+            bound, top = self.bounds.get((group.key, id_), ("", math.nan))
+            figures = (*[math.nan] * 3, top, bound, *[math.nan] * 11)
+            return (*head, True, None, *figures, POOLED, "", 0, total)
         return (
             *head, False, found.mean.n,
-            *(
-                end
-                for one in (found.mean, found.top, found.agreement, found.rwg, found.gated)
-                for end in (one.value, one.low, one.high)
-            ),
+            *_ends(found.mean), found.top.value, "", found.top.low, found.top.high,
+            *(end for one in (found.agreement, found.rwg, found.gated) for end in _ends(one)),
             found.weighting, "+".join(found.parts), found.items, found.items_total,
         )  # fmt: skip
 
@@ -463,6 +472,10 @@ class Spread:
             float(against_guessing(counts[None, :])[0]),
             against_guessing(draws),
         )
+
+
+def _ends(found: Estimate) -> tuple[float, float, float]:
+    return found.value, found.low, found.high
 
 
 def gate(means: Floats) -> Floats:

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from scipy import stats as distributions
 
 from cxlib.errors import ContractError
-from cxlib.reliability import correlation, covariance
+from cxlib.reliability import correlation, covariance, fewest
 from cxlib.stats import CONFIDENCE, NOTHING, Estimate
 
 Ints = NDArray[np.int64]
@@ -47,7 +47,7 @@ class KeyDrivers:
     Attributes
     ----------
     method : "lmg" or "relative weights".
-    n : respondents behind the pair of items that the fewest answered together.
+    n : respondents with an answer, to the item with the fewest.
     r_squared : share 0–1 of the outcome's variance that goes with all drivers together.
     drivers : in the order given; their shares sum to R².
     covariance : (drivers × drivers) jackknife covariance of the shares.
@@ -196,7 +196,7 @@ def key_drivers(
     filled = [at for at in range(len(n)) if n[at][np.ix_(used, used)].any()]
     total_n, total_s, total_q = (np.asarray(one)[filled].sum(axis=0) for one in (n, s, q))
     pairs = total_n[np.ix_(used, used)]
-    size = int(pairs.min()) if len(filled) else 0
+    size = fewest(pairs) if len(filled) else 0
 
     def nothing(reason: str) -> KeyDrivers:
         return KeyDrivers(method, size, NOTHING, (), reason=reason)

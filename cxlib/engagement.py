@@ -244,6 +244,10 @@ class Engagement:
         """Say what goes with an outcome, and how much of it, by role: DRIVERS frame."""
         return self._of_wave(self.extract.drivers)
 
+    def bounds(self) -> pd.DataFrame:
+        """Return the bounds of items whose answers in a group all stand at one level: BOUNDS frame."""
+        return self._of_wave(self.extract.release.bounds)
+
     def _of_wave(self, frame: pd.DataFrame) -> pd.DataFrame:
         return frame[frame[WAVE] == self.wave.id].reset_index(drop=True)
 
@@ -402,9 +406,13 @@ class Engagement:
         _ = self.words
         return _(
             "Groups of fewer than {threshold} people are not shown, nor is any figure that would let one be "
-            "worked out from the others. Where a table says “{hidden}”, that is why.",
+            "worked out from the others. Where everyone in a group answers an item alike, the answers are "
+            "hidden too. Where it says “{hidden}”, that is why. Of the top of a scale, “{least}” or “{most}” "
+            "is said where a share is all or none.",
             threshold=_.number(self.facts.threshold_scores),
             hidden=_("hidden"),
+            least=_.top_box(1),
+            most=_.top_box(0),
         )
 
     @property

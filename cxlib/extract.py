@@ -3,7 +3,7 @@
     extract/
       extract.json          what it is: engagement, wave, framework, release plan, roles, dates
       framework.yaml        the instrument, byte for byte as it was used
-      groups.parquet  counts.parquet  withheld.parquet
+      groups.parquet  counts.parquet  withheld.parquet  bounds.parquet
       estimates.parquet  reliability.parquet  drivers.parquet  invited.parquet
       commentary.json       what the analyst says to this report
       registers.json        touch points, promises, standards, measures, actions: roles, and nobody's name
@@ -24,13 +24,24 @@ from typing import TYPE_CHECKING, Any
 from cxlib.anonymity import Release
 from cxlib.commentary import Commentary
 from cxlib.errors import ContractError, NotFoundError, Problem
-from cxlib.frames import COUNTS, DRIVERS, ESTIMATES, GROUPS, INVITED, RELIABILITY, ROLE, WITHHELD, check
+from cxlib.frames import (
+    BOUNDS,
+    COUNTS,
+    DRIVERS,
+    ESTIMATES,
+    GROUPS,
+    INVITED,
+    RELIABILITY,
+    ROLE,
+    WITHHELD,
+    check,
+)
 from cxlib.registers import Kept, Registers, from_plain
 
 if TYPE_CHECKING:
     import pandas as pd
 
-FORMAT = 3
+FORMAT = 4
 REGISTERS = "registers.json"
 COMMENTARY = "commentary.json"
 
@@ -174,7 +185,7 @@ def read_extract(folder: Path) -> Extract:
     for name, contract in CONTRACTS.items():
         with _readable(folder, f"{name}.parquet"):
             frames[name] = check(pd.read_parquet(folder / f"{name}.parquet"), contract, dims)
-    counted = {name: frames.pop(name) for name in ("groups", "counts", "withheld")}
+    counted = {name: frames.pop(name) for name in COUNTED}
     release = Release(cuts=facts.cuts, dims=dims, threshold=facts.threshold_scores, **counted)
     with _readable(folder, REGISTERS):
         registers = from_plain(json.loads((folder / REGISTERS).read_text(encoding="utf-8")))
@@ -188,11 +199,14 @@ CONTRACTS = {
     "groups": GROUPS,
     "counts": COUNTS,
     "withheld": WITHHELD,
+    "bounds": BOUNDS,
     "estimates": ESTIMATES,
     "reliability": RELIABILITY,
     "drivers": DRIVERS,
     "invited": INVITED,
 }
+# Those of the release itself.
+COUNTED = ("groups", "counts", "withheld", "bounds")
 
 
 def _files(extract: Extract, dims: tuple[str, ...]) -> list[tuple[str, pd.DataFrame, list[str]]]:

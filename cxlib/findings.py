@@ -256,6 +256,10 @@ def _is_staff(of: Composition, found: Linear) -> bool:
     return all(of.kinds.get(role) != "customer" for role in found.parts)
 
 
+def _is_of_customers(of: Composition, found: Linear) -> bool:
+    return all(of.kinds.get(role) == "customer" for role in found.parts)
+
+
 def _said_and_done(of: Composition) -> Iterator[_Comparison]:
     _, framework = of.instrument.words, of.instrument.framework
     for group in _roles(of, "staff"):
@@ -298,8 +302,8 @@ def _delivery(of: Composition) -> Iterator[_Comparison]:
                 yield _Comparison(
                     (question.id,), (group.value[ROLE], bought.value[ROLE]), contrast, POINTS,
                     _("Who calls the experience superior: {role} {share}, {other} {other_share}.",
-                      role=_role(of, group), share=_.percent(share),
-                      other=_role(of, bought), other_share=_.percent(other)),
+                      role=_role(of, group), share=_.top_box(share),
+                      other=_role(of, bought), other_share=_.top_box(other)),
                     factor=100,
                 )  # fmt: skip
 
@@ -352,7 +356,8 @@ def _changes(of: Composition, then: Composition | None, since: str) -> Iterator[
     for group in (*wholes, *_roles(of, "customer")):
         for part in parts:
             found = of.linear(group, CHANGE, part.id)
-            if found is None:
+            # Of customers alone, where staff are hidden or were not asked, there is a row of their own.
+            if found is None or (group is whole and found.parts and _is_of_customers(of, found)):
                 continue
             contrast = contrasts.excess(found.value, found.se, found.df, n=found.n, two_sided=True)
             role = _role(of, group) if ROLE in cut_dims(group.cut) else ""

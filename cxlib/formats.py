@@ -12,6 +12,10 @@ from cxlib.errors import NotFoundError
 if TYPE_CHECKING:
     from babel import Locale
 
+# A share of all or none says what each person answered: a bound of it is written instead.
+AT_LEAST, AT_MOST = "at least", "at most"
+ALMOST_ALL, ALMOST_NONE = 0.95, 0.05
+
 
 def number(value: float, language: str, *, digits: int = 0) -> str:
     """Write a number with at most `digits` decimals: 1,234.5 in English, 1.234,5 in German."""

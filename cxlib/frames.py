@@ -54,9 +54,19 @@ class ItemScale:
         """Every code that may stand in a column of this item, in storage order."""
         return (*UNSCORED, *self.levels)
 
+    @property
+    def top(self) -> range:
+        """The places that a top box counts."""
+        return self.levels[-top_places(len(self.levels)) :]
+
     def as_level(self, value: float) -> float:
         """See a value of this scale on 1–5, by the affine view 1 + 4·(x − low)/(high − low)."""
         return 1 + 4 * (value - self.low) / (self.high - self.low)
+
+
+def top_places(places: int) -> int:
+    """Return how many places of a scale its top box counts: two, and one of four places or fewer."""
+    return 2 if places > 4 else 1
 
 
 @dataclass(frozen=True)
@@ -112,6 +122,14 @@ COUNTS: Final = _contract(
 
 WITHHELD: Final = _contract("withheld", *_GROUP, ("item", "text", "an item hidden within a visible group"))
 
+BOUNDS: Final = _contract(
+    "bounds",
+    *_GROUP,
+    ("item", "text", "an item whose answers in a visible group all stand at one level"),
+    ("bound", "text", "at least or at most"),
+    ("top_box", "number", "the bound: share 0–1 of answers in the top two places of the scale"),
+)
+
 ESTIMATES: Final = _contract(
     "estimates",
     *_GROUP,
@@ -130,7 +148,7 @@ RELIABILITY: Final = _contract(
     *_GROUP,
     ("kind", "text", "step or construct"),
     ("id", "text", "its id"),
-    ("n", "whole", "respondents who answered both of the two items that the fewest answered together"),
+    ("n", "whole", "respondents with an answer, to the item with the fewest"),
     ("items", "whole", "items"),
     ("alpha", "number", "Cronbach's alpha, raw, missing answers pairwise", True),
     ("alpha_low", "number", "lower end (Feldt)", True),
@@ -173,7 +191,8 @@ SCORES: Final = _contract(
     ("mean", "number", "level 1–5", True),
     ("low", "number", "level 1–5, lower end of the 95 % interval", True),
     ("high", "number", "level 1–5, upper end of the 95 % interval", True),
-    ("top_box", "number", "share 0–1 of answers in the top two places of the scale", True),
+    ("top_box", "number", "share 0–1 of answers in the top two places of the scale; or its bound", True),
+    ("top_box_bound", "text", "at least or at most, where only a bound may be shown; empty elsewhere"),
     ("top_box_low", "number", "share 0–1, lower end (Wilson)", True),
     ("top_box_high", "number", "share 0–1, upper end (Wilson)", True),
     ("agreement", "number", "van der Eijk's A, -1…1", True),
@@ -236,6 +255,7 @@ METRICS: Final = _contract(
     ("value", "number", "the metric in its own unit", True),
     ("low", "number", "lower end of the 95 % interval", True),
     ("high", "number", "upper end of the 95 % interval", True),
+    ("bound", "text", "at least or at most, where only a bound of the value may be shown; empty elsewhere"),
     ("counted_in", "text", "the unit of the value, for example points"),
 )
 

@@ -12,7 +12,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from cxlib.errors import NotFoundError
-from cxlib.formats import list_of, separators
+from cxlib.formats import ALMOST_ALL, ALMOST_NONE, AT_LEAST, list_of, separators
 from cxlib.settings import read_settings
 
 SOURCE = "en"
@@ -71,6 +71,19 @@ class Words:
         """Write a share [0–1] as a percentage."""
         space = "" if self.spoken.startswith(SOURCE) else "\N{NO-BREAK SPACE}"
         return f"{self.number(100 * share, digits)}{space}%"
+
+    def top_box(self, share: float, bound: str = "") -> str:
+        """Write the share [0–1] of a top box; of one that is all or none, or has a `bound`, only that."""
+        _ = self
+        if bound == AT_LEAST or (not bound and self.is_bounded(share) and share > ALMOST_NONE):
+            return _("at least {share}", share=self.percent(ALMOST_ALL))
+        if bound or self.is_bounded(share):
+            return _("at most {share}", share=self.percent(ALMOST_NONE))
+        return self.percent(share)
+
+    def is_bounded(self, share: float) -> bool:
+        """Tell whether a share would be written as all or none, and a bound stands in its place."""
+        return self.percent(share) in {self.percent(0), self.percent(1)}
 
     def listed(self, names: Sequence[str]) -> str:
         """Join names as the language does: a, b and c."""

@@ -113,7 +113,8 @@ class Reliability:
     Attributes
     ----------
     items : how many.
-    n : respondents behind the pair of items that the fewest answered together.
+    n : respondents with an answer, to the item with the fewest; intervals are as sure as if these had
+        answered every item. How many answered two items together would tell who skipped one of them.
     alpha, alpha_standardised : Cronbach's α of the covariances, and of the correlations.
     omega : McDonald's ω of one factor; needs three items.
     missing : how missing answers were treated.
@@ -131,11 +132,16 @@ def reliability(n_ij: Ints, s_ij: Ints, q_ij: Ints, *, scale: Floats | None = No
     """Estimate α, standardised α and ω of J items from their pairwise moments; see :func:`covariance`."""
     return Reliability(
         items=len(n_ij),
-        n=int(np.asarray(n_ij).min()) if len(n_ij) else 0,
+        n=fewest(n_ij),
         alpha=cronbach_alpha(n_ij, s_ij, q_ij, scale=scale),
         alpha_standardised=cronbach_alpha(n_ij, s_ij, q_ij, standardised=True),
         omega=mcdonald_omega(n_ij, s_ij, q_ij),
     )
+
+
+def fewest(n_ij: Ints) -> int:
+    """Return the respondents to the item that the fewest answered, of (J × J) pairs."""
+    return int(np.diagonal(n_ij).min()) if len(n_ij) else 0
 
 
 def covariance(n_ij: Ints, s_ij: Ints, q_ij: Ints, *, scale: Floats | None = None) -> Floats:
@@ -180,7 +186,8 @@ def cronbach_alpha(
     """Estimate Cronbach's α with Feldt's interval, missing answers pairwise.
 
     α = k/(k − 1)·(1 − ΣC_ii/ΣΣC_ij), of the covariances or, standardised, of the correlations; the interval
-    is 1 − (1 − α)·F with n − 1 and (n − 1)(k − 1) degrees of freedom, n the smallest pair.
+    is 1 − (1 − α)·F with n − 1 and (n − 1)(k − 1) degrees of freedom, n as in :class:`Reliability`: the
+    interval tells its n to whoever turns the formula round.
 
     Returns
     -------
@@ -189,7 +196,7 @@ def cronbach_alpha(
     Sources: Cronbach 1951, Psychometrika 16, 297–334; Feldt, Woodruff & Salih 1987, Applied Psychological
     Measurement 11, 93–103.
     """
-    k, n = len(n_ij), int(np.asarray(n_ij).min()) if len(n_ij) else 0
+    k, n = len(n_ij), fewest(n_ij)
     if k < 2 or n < 3:
         return NOTHING
     found = covariance(n_ij, s_ij, q_ij, scale=scale)
@@ -221,7 +228,7 @@ def mcdonald_omega(n_ij: Ints, s_ij: Ints, q_ij: Ints) -> Estimate:
 
     Sources: McDonald 1999, Test Theory, chapter 6; Harman & Jones 1966, Psychometrika 31, 351–368 (minres).
     """
-    k, n = len(n_ij), int(np.asarray(n_ij).min()) if len(n_ij) else 0
+    k, n = len(n_ij), fewest(n_ij)
     if k < 3 or n <= k + 1:
         return NOTHING
     found = correlation(covariance(n_ij, s_ij, q_ij))

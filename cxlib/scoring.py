@@ -155,7 +155,7 @@ def metrics(
             figures = _figures(question, scale, scored)
             if counts is not None:
                 rows += [
-                    (*head, name, *group.key, False, found.n, found.value, found.low, found.high, unit)
+                    (*head, name, *group.key, False, found.n, found.value, found.low, found.high, "", unit)
                     for name, found, unit in figures
                     if found.n
                 ]
@@ -163,8 +163,12 @@ def metrics(
                 group.key,
                 question.id,
             ) in composition.withheld:
+                bound, share = composition.bounds.get((group.key, question.id), ("", math.nan))
                 rows += [
-                    (*head, name, *group.key, True, None, *[math.nan] * 3, unit) for name, _, unit in figures
+                    (*head, name, *group.key, True, None, 100 * share, math.nan, math.nan, bound, unit)
+                    if name in TOP_BOXES
+                    else (*head, name, *group.key, True, None, *[math.nan] * 3, "", unit)
+                    for name, _, unit in figures
                 ]
     out = pd.DataFrame(rows, columns=METRICS.names(released.dims))
     return out.astype(
@@ -174,6 +178,8 @@ def metrics(
 
 NET_PROMOTER_SCORE, TOP_BOX, MEAN = "net promoter score", "top box", "mean"
 POINTS, PERCENT = "points", "%"
+# The figures that count the top box of a scale: two places of five and more, the last of two or three.
+TOP_BOXES = {TOP_BOX, "yes", "exceeded"}
 
 
 def _figures(question: Question, scale: ItemScale, counts: Ints) -> list[tuple[str, Estimate, str]]:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from cxlib.anonymity import Release
 from cxlib.commentary import Commentary
 from cxlib.errors import NotFoundError, nearest
-from cxlib.extract import Extract
+from cxlib.extract import COUNTED, Extract
 from cxlib.frames import NOT_STATED, ROLE, cut_name
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ def extract_of(extract: Extract, dim: str, unit: str) -> Extract:
     frames: dict[str, Any] = {
         name: of(getattr(extract, name)) for name in ("estimates", "reliability", "drivers", "invited")
     }
-    counted = {name: of(getattr(release, name)) for name in ("groups", "counts", "withheld")}
+    counted = {name: of(getattr(release, name)) for name in COUNTED}
     return replace(
         extract,
         facts=replace(

@@ -18,6 +18,7 @@ from scipy import stats as distributions
 from statsmodels.stats.proportion import confint_proportions_2indep, proportion_confint
 
 from cxlib.errors import ContractError
+from cxlib.frames import top_places
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -124,7 +125,7 @@ def top_box(counts: Sequence[int] | Ints, places: int | None = None) -> Estimate
     By default the top two, and the top one of a scale of four places or fewer.
     """
     count = _counts(counts)
-    places = places or (2 if len(count) > 4 else 1)
+    places = places or top_places(len(count))
     return share(int(count[-places:].sum()), int(count.sum()))
 
 

@@ -101,9 +101,13 @@ def computed(rows: Ints, wanted: Ints) -> NDArray[np.bool_]:
     return known
 
 
-def unanimous(published: Published) -> list[int]:
-    """Name the figures whose answers all stand at one level."""
-    return np.flatnonzero((published.values > 0).sum(axis=1) == 1).tolist()
+def of_one_mind(published: Published, wanted: Ints) -> list[int]:
+    """Name the groups that linear algebra tells, and whose answers all stand at one level: of each of
+    their people it knows the answer."""
+    known = computed(published.rows, wanted)
+    cells = np.linalg.lstsq(published.rows.astype(float), published.values.astype(float), rcond=None)[0]
+    told = np.rint(wanted @ cells)
+    return np.flatnonzero(known & ((told > 0).sum(axis=1) == 1)).tolist()
 
 
 def _open(rows: Ints) -> Floats:

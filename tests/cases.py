@@ -32,6 +32,7 @@ class Case:
     waves : how many of the example's three, the last ones.
     name : the client's.
     language : of the report.
+    canaries : give every person an id, a name and a remark that must be found nowhere.
     """
 
     answered: Mapping[str, int]
@@ -39,6 +40,7 @@ class Case:
     name: str = "Harbour"
     language: str = "en"
     declared: Mapping[str, Any] = field(default_factory=dict)
+    canaries: bool = False
 
 
 def plan_of(case: Case) -> Truths:
@@ -72,5 +74,21 @@ def engagement(case: Case, home: Path) -> tuple[LiveEngagement, Settings]:
         for form, path in exports.items():
             # A questionnaire that nobody filled in is not exported.
             if len(path.read_text(encoding="utf-8").splitlines()) > 1:
+                if case.canaries:
+                    mark(path, truths.exports[form])
                 eng.import_file(path, HARBOUR / f"{form}.yaml", wave=wave)
     return eng, settings
+
+
+CANARY = "CANARY"
+
+
+def mark(path: Path, delimiter: str) -> None:
+    """Mark every person of an export by an id, and by columns that no mapping names."""
+    head, *rows = (line.split(delimiter) for line in path.read_text(encoding="utf-8").splitlines())
+    marked = [
+        [f"{CANARY}-ID-{one[0]}", *one[1:], f"{CANARY}-{one[0]}@example.org", f"{CANARY} {one[0]} said it"]
+        for one in rows
+    ]
+    lines = (delimiter.join(one) for one in ([*head, "E-mail", "Anything else?"], *marked))
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")

@@ -6,7 +6,7 @@ owner (weight 2), team (1) and guest (0), and `oven.crust` on a scale of 0 to 10
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -18,6 +18,7 @@ import pyarrow as pa
 
 from cxlib import anonymity, estimates, scoring
 from cxlib.anonymity import Release
+from cxlib.anonymity.settle import RULES, UNANIMITY
 from cxlib.declarations import EngagementSpec
 from cxlib.framework import Framework, load_framework
 from cxlib.instrument import Instrument
@@ -32,6 +33,8 @@ DIMS = ("wave", "role", "unit")
 CUTS = ((), ("role",), ("unit",), ("role", "unit"))
 WEIGHTS = {"owner": 2.0, "team": 1.0, "guest": 0.0}
 Row = Mapping[str, Any]
+# Rows here often give one answer, to be worked out by hand; what that costs is for other tests to say.
+NOT_OF_ONE_MIND = tuple(rule for rule in RULES if rule != UNANIMITY)
 
 
 @cache
@@ -108,10 +111,11 @@ def sample(
     k: int = 5,
     cuts: Sequence[tuple[str, ...]] = CUTS,
     instrument: Instrument | None = None,
+    rules: Container[str] = NOT_OF_ONE_MIND,
 ) -> Sample:
     instrument = instrument or Instrument(bakery())
     tally = tallied(rows, instrument=instrument, cuts=cuts)
-    release = anonymity.release(tally, cuts, k)
+    release = anonymity.release(tally, cuts, k, rules=rules)
     return Sample(tally, release, estimates.estimate_parts(tally, release, instrument), instrument)
 
 

@@ -16,6 +16,9 @@ from cxlib.frames import UNSCORED
 from cxlib.tally import Tally
 from tests.samples import CUTS, people, sample, tallied
 
+# No group here is of one mind, where the threshold alone is meant.
+MIXED = [3, 4]
+
 
 def hidden(found: Release, cut: str) -> dict[tuple[str, ...], bool]:
     rows = found.groups[found.groups["cut"] == cut]
@@ -130,10 +133,10 @@ def test_a_tally_of_nobody_releases_nothing() -> None:
 
 
 def test_an_item_that_few_of_a_visible_group_answered_is_withheld() -> None:
-    rows = people(9, "team", grain_mill=3, grain_stock=[3, None, None]) + people(
-        9, "owner", grain_mill=3, grain_stock=3
+    rows = people(9, "team", grain_mill=MIXED, grain_stock=[3, None, None, 4, None]) + people(
+        9, "owner", grain_mill=MIXED, grain_stock=MIXED
     )
-    rows += people(7, "guest", grain_mill=3, grain_stock=3)
+    rows += people(7, "guest", grain_mill=MIXED, grain_stock=MIXED)
     found = release(tallied(rows), [(), ("role",)], 5)
     assert not found.groups["is_hidden"].any()
     assert withheld(found) == {("team", "", "grain.stock"), ("guest", "", "grain.stock")}
@@ -141,7 +144,9 @@ def test_an_item_that_few_of_a_visible_group_answered_is_withheld() -> None:
 
 
 def test_an_item_that_few_answered_at_all_is_withheld_from_the_whole_too() -> None:
-    rows = people(9, "team", grain_mill=3, grain_stock=[3, None, None]) + people(9, "owner", grain_mill=3)
+    rows = people(9, "team", grain_mill=MIXED, grain_stock=[3, None, None, 4, None]) + people(
+        9, "owner", grain_mill=MIXED
+    )
     rows = [{**row, "grain.stock": row.get("grain.stock")} for row in rows]
     found = release(tallied(rows), [(), ("role",)], 5)
     assert withheld(found) == {("", "", "grain.stock"), ("team", "", "grain.stock")}
@@ -149,7 +154,9 @@ def test_an_item_that_few_answered_at_all_is_withheld_from_the_whole_too() -> No
 
 def test_what_is_hidden_for_its_group_is_hidden_in_every_item() -> None:
     rows = (
-        people(3, "owner", grain_mill=3) + people(9, "team", grain_mill=3) + people(30, "guest", grain_mill=3)
+        people(3, "owner", grain_mill=MIXED)
+        + people(9, "team", grain_mill=MIXED)
+        + people(30, "guest", grain_mill=MIXED)
     )
     found = release(tallied(rows), [(), ("role",)], 5)
     shown = set(found.counts["role"])
@@ -158,8 +165,8 @@ def test_what_is_hidden_for_its_group_is_hidden_in_every_item() -> None:
 
 def test_a_group_hidden_for_anothers_sake_does_not_stand_alone_in_an_item() -> None:
     # Nobody of the small role answered the item: its neighbour's answers would be total less the third's.
-    rows = people(3, "owner", grain_mill=None) + people(9, "team", grain_mill=3)
-    rows += people(30, "guest", grain_mill=3)
+    rows = people(3, "owner", grain_mill=None) + people(9, "team", grain_mill=MIXED)
+    rows += people(30, "guest", grain_mill=MIXED)
     found = release(tallied(rows), [(), ("role",)], 5)
     assert hidden(found, "role") == {("guest", ""): False, ("owner", ""): True, ("team", ""): True}
     assert withheld(found) == {("guest", "", "grain.mill")}
@@ -169,13 +176,62 @@ def test_withheld_and_shown_items_do_not_overlap() -> None:
     rows = [
         row
         for role, unit in product(("owner", "team", "guest"), ("north", "south"))
-        for row in people(8, role, unit, grain_mill=3, grain_stock=[1, None], grain_label=[None, None, 2])
+        for row in people(8, role, unit, grain_mill=MIXED, grain_stock=[1, None], grain_label=[None, None, 2])
     ]
     found = release(tallied(rows), CUTS, 5)
     keys = ["cut", "role", "unit", "item"]
     assert len(found.withheld)
     shown = set(found.counts[keys].itertuples(index=False, name=None))
     assert not shown & set(found.withheld[keys].itertuples(index=False, name=None))
+
+
+# ── Of one mind ─────────────────────────────────────────────────────────────────────────────────
+
+
+def of_one_mind(**answers: Any) -> Release:
+    """Release three roles, of which the team gives one answer to `grain.mill`."""
+    rows = people(9, "team", grain_stock=MIXED, **answers) + people(
+        9, "owner", grain_mill=MIXED, grain_stock=MIXED
+    )
+    return release(tallied(rows + people(7, "guest", grain_mill=MIXED, grain_stock=MIXED)), CUTS[:2], 5)
+
+
+@pytest.mark.parametrize(
+    ("level", "bound"),
+    [(5, ("at least", 0.95)), (4, ("at least", 0.95)), (3, ("at most", 0.05)), (1, ("at most", 0.05))],
+)
+def test_what_a_group_answers_with_one_voice_is_a_bound(level: int, bound: tuple[str, float]) -> None:
+    found = of_one_mind(grain_mill=level)
+    # The smallest beside it goes too, or the total would tell.
+    assert withheld(found) == {("team", "", "grain.mill"), ("guest", "", "grain.mill")}
+    assert found.bounds[["role", "item", "bound", "top_box"]].to_numpy().tolist() == [
+        ["team", "grain.mill", *bound]
+    ]
+    assert not found.groups["is_hidden"].any()
+
+
+def test_who_skips_is_not_of_another_mind() -> None:
+    found = of_one_mind(grain_mill=[4, 4, None])
+    assert found.bounds["role"].tolist() == ["team"]
+
+
+def test_two_answers_or_too_few_are_no_bound() -> None:
+    assert not len(of_one_mind(grain_mill=[4, 5]).bounds)
+    few = of_one_mind(grain_mill=[4, None, None])
+    assert ("team", "", "grain.mill") in withheld(few)
+    assert not len(few.bounds)
+
+
+def test_where_everyone_is_of_one_mind_nothing_finer_is_shown() -> None:
+    found = release(tallied(people(9, "team", grain_mill=5) + people(9, "owner", grain_mill=5)), CUTS, 5)
+    assert found.counts.empty
+    assert set(found.bounds["bound"]) == {"at least"}
+    assert len(found.bounds) == len(found.groups)
+
+
+def test_of_a_scale_of_eleven_places_the_top_box_is_the_last_two() -> None:
+    for level, bound in ((10, "at least"), (9, "at least"), (8, "at most")):
+        assert release(tallied(people(9, oven_crust=level)), [()], 5).bounds["bound"].tolist() == [bound]
 
 
 # ── Laws ────────────────────────────────────────────────────────────────────────────────────────

@@ -10,8 +10,8 @@ from tests.samples import CUTS, created, mapping, people, survey, tallied
 
 
 def test_each_hidden_group_has_its_reason() -> None:
-    rows = people(3, "owner", "north", grain_mill=3) + people(9, "team", "north", grain_mill=3)
-    rows += people(30, "guest", "south", grain_mill=3)
+    rows = people(3, "owner", "north", grain_mill=[3, 4]) + people(9, "team", "north", grain_mill=[3, 4])
+    rows += people(30, "guest", "south", grain_mill=[3, 4])
     found = preview(tallied(rows), CUTS, 5)
     why = {one.values: one.why for one in found.hidden if one.cut == ("role",)}
     assert why == {("owner",): TOO_FEW, ("team",): PROTECTS}
@@ -26,7 +26,7 @@ def test_a_coarser_plan_says_what_it_wins() -> None:
         row
         for role in ("owner", "team", "guest")
         for unit, n in (("north", 3), ("south", 9), ("west", 40))
-        for row in people(n, role, unit, grain_mill=3)
+        for row in people(n, role, unit, grain_mill=[3, 4])
     ]
     found = preview(tallied(rows), CUTS, 5)
     assert {one.without for one in found.coarser} >= {(("role", "unit"),)}
@@ -34,7 +34,7 @@ def test_a_coarser_plan_says_what_it_wins() -> None:
 
 
 def test_where_nothing_is_small_everything_is_shown() -> None:
-    found = preview(tallied(people(9, "team", grain_mill=3)), CUTS, 5)
+    found = preview(tallied(people(9, "team", grain_mill=[3, 4])), CUTS, 5)
     assert (found.hidden, found.visible) == ((), 1.0)
 
 

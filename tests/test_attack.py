@@ -17,13 +17,13 @@ import pytest
 
 from cxlib.anonymity import Release, release
 from cxlib.anonymity.rereleases import Issued, issue, told_apart
-from cxlib.anonymity.settle import AUDIT, PRIMARY, REMAINDER, RULES, Layout, settle
+from cxlib.anonymity.settle import AUDIT, PRIMARY, REMAINDER, RULES, UNANIMITY, Layout, settle
 from cxlib.composition import visible_items
 from cxlib.frames import UNSCORED, ItemScale
 from cxlib.instrument import Instrument
 from cxlib.run.example import draw
 from cxlib.tally import Tally, tally_batches
-from tests.attacker import Published, Spoils, attack, computed
+from tests.attacker import Published, Spoils, attack, computed, of_one_mind
 from tests.drawn import CUTS as CUTS_OF_EXAMPLE
 from tests.drawn import DIMS as EXAMPLE
 from tests.drawn import cx7, harbour
@@ -270,6 +270,58 @@ def test_without_the_attack_by_bounds_groups_over_three_dimensions_are_held_clos
         f"in {found.narrow}"
     )
     assert found.narrow
+
+
+# ── Of one mind ─────────────────────────────────────────────────────────────────────────────────
+
+
+def clannish(rng: np.random.Generator) -> People:
+    """Draw people of whom all in a row and a place, here and there, give one answer or skip."""
+    people = drawn_people(rng)
+    answers = people.answers.copy()
+    for row in range(DIMS["row"]):
+        for place in range(DIMS["place"]):
+            if rng.random() < 0.25:
+                clan = (people.places[:, [0, 2]] == (row, place)).all(axis=1) & (answers > 0)
+                answers[clan] = rng.integers(1, 4)
+    return People(people.ids, people.places, answers)
+
+
+def heard(rules: Collection[str], releases: int = RELEASES) -> tuple[int, int, float]:
+    """Count groups of one mind, those of which an attacker works out the answers, and the share shown."""
+    groups = known = shown = large = 0
+    for at in range(releases):
+        tally = clannish(np.random.default_rng([6, at])).tally()
+        found = release(tally, THREE, K, rules=rules)
+        true = tally.item_counts("x")[:, len(UNSCORED) :]
+        held = true.any(axis=1)
+        cells = [key for key, one in zip(tally.keys, held, strict=True) if one]
+        every = [row[: 2 + len(DIMS)] for row in found.groups.itertuples(index=False, name=None)]
+        vectors = np.array([[lies(key[2:], cell[1:]) for cell in cells] for key in every], dtype=np.int64)
+        counts = vectors @ true[held]
+        alike = ((counts > 0).sum(axis=1) == 1) & (counts.sum(axis=1) >= K)
+        groups += int(alike.sum())
+        known += len(of_one_mind(sight(found, tally, "x").published, vectors[alike])) if alike.any() else 0
+        large += int((~alike & (counts.sum(axis=1) >= K)).sum())
+        shown += len(found.counts.drop_duplicates(["cut", *DIMS]))
+        shown -= int(alike.sum()) if UNANIMITY not in rules else 0
+    return groups, known, shown / large
+
+
+def test_what_a_group_says_with_one_voice_is_not_worked_out(tell: Tell) -> None:
+    groups, known, shown = heard(RULES)
+    tell(
+        f"of one mind: the answers of {known} of {groups} groups worked out; {shown:.1%} of the other "
+        f"groups with at least {K} answers shown"
+    )
+    assert groups > RELEASES
+    assert known == 0
+
+
+def test_without_the_rule_of_unanimity_the_answers_of_groups_are_known(tell: Tell) -> None:
+    groups, known, _ = heard([rule for rule in RULES if rule != UNANIMITY], 40)
+    tell(f"of one mind, without the rule: the answers of {known} of {groups} groups worked out")
+    assert known > groups / 3
 
 
 # ── A second release of the same wave ───────────────────────────────────────────────────────────

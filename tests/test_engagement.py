@@ -25,7 +25,7 @@ from cxlib.errors import (
     ReadOnlyError,
 )
 from cxlib.extract import read_extract, write_extract
-from cxlib.frames import COUNTS, DRIVERS, ESTIMATES, GROUPS, INVITED, RELIABILITY
+from cxlib.frames import BOUNDS, COUNTS, DRIVERS, ESTIMATES, GROUPS, INVITED, RELIABILITY
 from cxlib.live import LiveEngagement, create_engagement, open_engagement
 from cxlib.settings import Settings, read_settings
 from cxlib.store import Store
@@ -173,6 +173,7 @@ def test_the_extract_holds_the_contracts_columns_and_no_other(folder: Path) -> N
     expected = {
         "groups.parquet": GROUPS.names(dims),
         "counts.parquet": COUNTS.names(dims),
+        "bounds.parquet": BOUNDS.names(dims),
         "estimates.parquet": ESTIMATES.names(dims),
         "reliability.parquet": RELIABILITY.names(dims),
         "drivers.parquet": DRIVERS.names(dims),

@@ -24,6 +24,7 @@ COLUMNS = {
     "groups": {"n", "is_hidden"},
     "counts": {"item", "answer", "n"},
     "withheld": {"item"},
+    "bounds": {"item", "bound", "top_box"},
     "estimates": {"kind", "id", "n", "items", "items_total", "mean", "se", "df"},
     "invited": {"invited"},
     "reliability": {
@@ -67,6 +68,21 @@ def test_no_text_column_holds_more_than_names(folder: Path) -> None:
     for name in COLUMNS:
         for column, values in frame(folder, name).select_dtypes(exclude="number").items():
             assert values.astype(str).str.len().max() < 120, f"{name}.{column}"
+
+
+def test_what_a_group_says_with_one_voice_stands_in_no_file_but_as_a_bound(folder: Path) -> None:
+    counts, bounds, withheld = (frame(folder, name) for name in ("counts", "bounds", "withheld"))
+    keys = ["wave", "cut", *DIMS, "item"]
+    scored = counts[~counts["answer"].isin(UNSCORED) & (counts["n"] > 0)]
+    assert (scored.groupby(keys)["answer"].nunique() > 1).all()
+    assert len(bounds)
+    assert set(zip(bounds["bound"], bounds["top_box"], strict=True)) <= {
+        ("at least", 0.95),
+        ("at most", 0.05),
+    }
+    assert bounds[keys].merge(withheld[keys]).shape == bounds[keys].shape
+    found = json.loads((folder / "results.json").read_text())
+    assert len(found["bounds"]) == (bounds["wave"] == found["wave"]["id"]).sum()
 
 
 def test_no_file_holds_a_figure_of_fewer_than_the_threshold(folder: Path) -> None:

@@ -35,7 +35,7 @@ def staff() -> list[tuple[int, Row]]:
         row
         for role in ("owner", "team", "guest")
         for unit in ("north", "south")
-        for row in people(20, role, unit, grain_mill=3)
+        for row in people(20, role, unit, grain_mill=[3, 4])
     ]
     return list(enumerate(rows))
 

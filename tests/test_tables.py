@@ -564,7 +564,7 @@ def test_evidence_counts_who_did_not_answer_item_by_item() -> None:
     cells = shown["Where flour comes from"]
     told = [cells[name] for name in ("Answered", "Don't know", "Not applicable", "Left blank")]
     assert told == ["8", "5", "6", "7"]
-    assert shown["Allergens"]["Answered"] == "not asked, or not shown"
+    assert shown["Allergens"]["Answered"] == "not asked, or hidden"
     item = full().instrument.framework.items["s1.i01"]
     block = by_first(tables.evidence(distribution(), full().instrument, step=STEP))
     cells = block[full().instrument.name("s1.i01")]

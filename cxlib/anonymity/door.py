@@ -14,9 +14,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from cxlib.anonymity.settle import RULES, Layout, settle
+from cxlib.anonymity.settle import RULES, UNANIMITY, Layout, settle
+from cxlib.anonymity.suppress import unanimous
 from cxlib.errors import AnonymityError
-from cxlib.frames import UNSCORED, WAVE, cut_name
+from cxlib.formats import ALMOST_ALL, ALMOST_NONE, AT_LEAST, AT_MOST
+from cxlib.frames import UNSCORED, WAVE, ItemScale, cut_name
 from cxlib.tally import Tally
 
 if TYPE_CHECKING:
@@ -38,6 +40,7 @@ class Release:
     groups : GROUPS frame; every non-empty group of the plan, `n` missing where hidden.
     counts : COUNTS frame; only what is visible.
     withheld : (wave, cut, dims…, item) of the items hidden within a visible group.
+    bounds : BOUNDS frame; of the withheld, those whose answers all stand at one level.
     threshold : the smallest group shown, respondents.
     """
 
@@ -46,6 +49,7 @@ class Release:
     groups: pd.DataFrame
     counts: pd.DataFrame
     withheld: pd.DataFrame
+    bounds: pd.DataFrame
     threshold: int
 
 
@@ -86,6 +90,7 @@ def release(
     keys = [(part, key) for part in parts for key in part.tally.keys]
     hidden = np.zeros(len(keys), dtype=bool)
     cells = np.zeros((len(keys), len(tally.items)), dtype=bool)
+    bounded = np.zeros_like(cells)
     # Waves never share a total: each is settled by itself.
     for wave in sorted({key[0] for key in finest.keys}):
         at = np.flatnonzero([key[0] == wave for _, key in keys])
@@ -98,7 +103,9 @@ def release(
         for column, scale in enumerate(finest.items):
             scored = finest.item_counts(scale.item)[inside, len(UNSCORED) :]
             cells[at, column] = settle(layout, scored, threshold, hidden=gone, rules=rules)
-    return _frames(parts, tuple(tuple(cut) for cut in cuts), dims, hidden, cells, threshold)
+            if UNANIMITY in rules:
+                bounded[at, column] = unanimous(layout.members @ scored, threshold)
+    return _frames(parts, tuple(tuple(cut) for cut in cuts), dims, hidden, cells, bounded, threshold)
 
 
 @dataclass(frozen=True)
@@ -144,6 +151,7 @@ def _frames(
     dims: tuple[str, ...],
     hidden: Flags,
     cells: Flags,
+    bounded: Flags,
     threshold: int,
 ) -> Release:
     import pandas as pd
@@ -151,6 +159,7 @@ def _frames(
     names = [WAVE, "cut", *dims]
     groups: list[tuple[object, ...]] = []
     withheld: list[tuple[object, ...]] = []
+    bounds: list[tuple[object, ...]] = []
     at: list[int] = []
     items: list[str] = []
     answers: list[int] = []
@@ -169,6 +178,8 @@ def _frames(
             for column, (scale, counts) in enumerate(by_item):
                 if cells[row, column]:
                     withheld.append((*group, scale.item))
+                    if bounded[row, column]:
+                        bounds.append((*group, scale.item, *_bound(scale, counts[local])))
                 elif counts[local].any():
                     at.extend([row] * len(scale.answers))
                     items.extend([scale.item] * len(scale.answers))
@@ -188,5 +199,14 @@ def _frames(
             n=np.array(found, dtype=np.int64),
         ),
         withheld=pd.DataFrame(withheld, columns=[*names, "item"]).astype("str"),
+        bounds=pd.DataFrame(bounds, columns=[*names, "item", "bound", "top_box"]).astype(
+            {**dict.fromkeys([*names, "item", "bound"], "str"), "top_box": "float64"}
+        ),
         threshold=threshold,
     )
+
+
+def _bound(scale: ItemScale, counts: Ints) -> tuple[str, float]:
+    """Say of answers that all stand at one level whether that is in the scale's top box."""
+    level = scale.answers[int(np.argmax(np.where(np.isin(scale.answers, UNSCORED), 0, counts)))]
+    return (AT_LEAST, ALMOST_ALL) if level in scale.top else (AT_MOST, ALMOST_NONE)

@@ -1,4 +1,4 @@
-"""Rules 2 to 4 and the bounds, one after the other until nothing changes: what of one figure is hidden."""
+"""Rules 2 to 4, 6 and the bounds, until nothing changes any more: what of one figure is hidden."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from cxlib.anonymity.audit import Unknown, recovered_union, relation, unknown
 from cxlib.anonymity.bounds import Attack, climbs, longer, walked
-from cxlib.anonymity.suppress import Totals, hidden_cells, too_small
+from cxlib.anonymity.suppress import Totals, hidden_cells, too_small, unanimous
 
 Ints = NDArray[np.int64]
 Flags = NDArray[np.bool_]
@@ -18,8 +18,8 @@ Places = NDArray[np.intp]
 
 # The rules of the method's section 3 that decide what of one figure is hidden; the last is the attack
 # by bounds. Tests switch them off one by one, to see that an attacker then succeeds.
-PRIMARY, REMAINDER, AUDIT, BOUNDS = "primary", "remainder", "audit", "bounds"
-RULES = (PRIMARY, REMAINDER, AUDIT, BOUNDS)
+PRIMARY, UNANIMITY, REMAINDER, AUDIT, BOUNDS = "primary", "unanimity", "remainder", "audit", "bounds"
+RULES = (PRIMARY, UNANIMITY, REMAINDER, AUDIT, BOUNDS)
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,7 +75,7 @@ def settle(
     -------
     (groups,) True where hidden; never a group without answers.
 
-    Source: this project's method, section 3, rules 2 to 4, and the attack by bounds at its end.
+    Source: this project's method, section 3, rules 2 to 4 and 6, and the attack by bounds at its end.
     """
     cells: Flags = np.asarray(counts.any(axis=1), np.bool_)
     people = counts[cells].sum(axis=1)
@@ -84,6 +84,9 @@ def settle(
     out = too_small(n, threshold) if PRIMARY in rules else np.zeros(len(n), dtype=bool)
     if hidden is not None:
         out |= hidden & (n > 0)
+    # Respondents are one column, and of one mind only about having answered.
+    if UNANIMITY in rules and counts.shape[1] > 1:
+        out |= unanimous(members @ counts[cells], threshold)
     if not out.any() and not too_small(people, threshold).any():
         return out
     apart = np.zeros(len(n) + len(people), dtype=bool)

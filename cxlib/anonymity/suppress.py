@@ -1,4 +1,5 @@
-"""Rules 2 and 3: no cell with fewer than k, and none that its total gives away by subtraction."""
+"""Rules 2, 3 and 6: no cell with fewer than k, none that its total gives away by subtraction, and none
+whose answers all stand at one level."""
 
 from __future__ import annotations
 
@@ -15,6 +16,17 @@ Totals = Sequence[tuple[int, NDArray[np.intp]]]
 def too_small(n: Ints, threshold: int) -> Flags:
     """Say which cells hold somebody, and fewer than the threshold."""
     out: Flags = (n > 0) & (n < threshold)
+    return out
+
+
+def unanimous(counts: Ints, threshold: int) -> Flags:
+    """Say which groups (rows of groups × answers on the scale) answered at one level, one and all.
+
+    Groups below the threshold are not among them: they are hidden for being small.
+
+    Source: this project's method, section 3, rule 6.
+    """
+    out: Flags = ((counts > 0).sum(axis=1) == 1) & (counts.sum(axis=1) >= threshold)
     return out
 
 

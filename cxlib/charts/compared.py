@@ -166,9 +166,9 @@ def delivery(distribution: pd.DataFrame, instrument: Instrument, *, source: str 
         ),
         base.mark_text(style="cx-label", dy=-14).encode(y=y, x=x, text=alt.Text("share:Q", format=".0%")),
     )
-    each = _.listed([f"{row.who} {_.percent(row.share)}" for row in plot.itertuples()])
+    each = _.listed([f"{row.who} {_.top_box(row.share)}" for row in plot.itertuples()])
     ranges = [
-        f"{row.who} {_.percent(row.share)} ({_.percent(row.low)}–{_.percent(row.high)}), "
+        f"{row.who} {_.top_box(row.share)} ({_.percent(row.low)}–{_.percent(row.high)}), "
         f"n = {_.number(row.n)}"
         for row in plot.itertuples()
     ]

@@ -139,7 +139,7 @@ def one_group(data: pd.DataFrame) -> None:
 
 
 def too_few(_: Words) -> Html:
-    return missing(_("Hidden: too few people answered."))
+    return missing(_("Hidden: “What is not shown” says why."))
 
 
 def table_of(data: pd.DataFrame, columns: dict[str, str], _: Words, digits: int = 1) -> pd.DataFrame:

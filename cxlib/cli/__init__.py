@@ -438,4 +438,4 @@ def _progress(file: Path, *, quiet: bool) -> Iterator[Any]:
 
 
 def _why(step: str, order: Sequence) -> str:
-    return "has too few answers from staff" if step in order.hidden else "was not assessed"
+    return "is hidden" if step in order.hidden else "was not assessed"

@@ -39,6 +39,7 @@ FRAMES = {
     "sensitivity": frames.SENSITIVITY,
     "reliability": frames.RELIABILITY,
     "drivers": frames.DRIVERS,
+    "bounds": frames.BOUNDS,
 }
 BY_CUT = {"scores": frames.SCORES, "metrics": frames.METRICS, "distribution": frames.DISTRIBUTION}
 VALUES: dict[str, Any] = {
@@ -100,6 +101,7 @@ def results(eng: Engagement) -> dict[str, Any]:
         "recommendations": [asdict(one) for one in moves],
         "reliability": records(eng.reliability()),
         "drivers": records(eng.drivers()),
+        "bounds": records(eng.bounds()),
         "targets": eng.targets,
         "scales": eng.other_scales,
         "registers": {name: records(frame) for name, frame in eng.registers.items()},

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
@@ -99,15 +99,12 @@ def metrics(frame: pd.DataFrame, instrument: Instrument) -> Html | None:
             number(_, _("n"), data["n"], data),
             Column(
                 _("Value"),
-                [hidden(_) if row.is_hidden else metric_value(_, row.value, row.counted_in) for row in rows],
+                [metric_value(_, row) for row in rows],
                 True,
             ),
             Column(
                 _("95% interval"),
-                [
-                    hidden(_) if row.is_hidden else metric_interval(_, row.low, row.high, row.counted_in)
-                    for row in rows
-                ],
+                [metric_interval(_, row) for row in rows],
                 True,
             ),
         ],
@@ -133,21 +130,29 @@ def figure_name(_: Words, figure: str) -> str:
     return known.get(figure, figure)
 
 
-def metric_value(_: Words, value: float, unit: str) -> str:
-    """Write a metric in its unit: points with their sign, per cent, or a mean with its scale."""
-    if pd.isna(value):
+def metric_value(_: Words, row: Any) -> str:
+    """Write the value of a METRICS row in its unit: points with their sign, per cent, or a mean with its
+    scale; of all or none, a bound."""
+    if row.is_hidden and not row.bound:
+        return hidden(_)
+    if pd.isna(row.value):
         return ""
-    if unit == POINTS:
-        return _.number(value, signed=True)
-    if unit == PERCENT:
-        return _.percent(value / 100)
-    return _("{value} on {scale}", value=_.number(value, 1), scale=unit.removeprefix("on "))
+    if row.counted_in == POINTS:
+        return _.number(row.value, signed=True)
+    if row.counted_in == PERCENT:
+        return _.top_box(row.value / 100, row.bound)
+    return _("{value} on {scale}", value=_.number(row.value, 1), scale=row.counted_in.removeprefix("on "))
 
 
-def metric_interval(_: Words, low: float, high: float, unit: str) -> str:
-    if unit == POINTS:
-        return interval(_, low, high, digits=0, signed=True)
-    return shares(_, low / 100, high / 100) if unit == PERCENT else interval(_, low, high)
+def metric_interval(_: Words, row: Any) -> str:
+    """Write the interval of a METRICS row; a bound has none, which would tell more."""
+    if row.is_hidden:
+        return hidden(_)
+    if row.counted_in == POINTS:
+        return interval(_, row.low, row.high, digits=0, signed=True)
+    if row.counted_in != PERCENT:
+        return interval(_, row.low, row.high)
+    return "" if _.is_bounded(row.value / 100) else shares(_, row.low / 100, row.high / 100)
 
 
 def evidence(distribution: pd.DataFrame, instrument: Instrument, *, step: str) -> Html:
@@ -175,7 +180,7 @@ def evidence(distribution: pd.DataFrame, instrument: Instrument, *, step: str) -
         if has_evidence:
             row.append(instrument.say(item.evidence) if item.evidence else "")
         if found is None:
-            rows.append([*row, _("not asked, or not shown"), "", "", ""])
+            rows.append([*row, _("not asked, or hidden"), "", "", ""])
         else:
             answered = sum(int(n) for answer, n in found.items() if answer not in UNSCORED)
             beside = (found.get(one, 0) for one in (DONT_KNOW, NOT_APPLICABLE, BLANK))

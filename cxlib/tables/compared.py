@@ -112,7 +112,7 @@ def families(made: Sequence[Finding], instrument: Instrument) -> Html:
         if (of := [one for one in made if one.family == family.id])
     ]
     if not rows:
-        return missing(_("Nothing could be compared: too few groups are shown."))
+        return missing(_("Nothing could be compared: the groups are hidden, or were not asked."))
     return listing(
         _("Comparisons made"),
         (_("Kind"), _("Compared"), _("Comparisons"), _("Confirmed"), _("Rate")),
@@ -137,7 +137,7 @@ def gaps(made: Sequence[Finding], instrument: Instrument, *, family: str, most: 
     if not every:
         return missing(
             _(
-                "{kind}: nothing could be compared, because too few groups were asked or are shown.",
+                "{kind}: nothing could be compared: the groups are hidden, or were not asked.",
                 kind=kind.name,
             )
         )
@@ -233,8 +233,8 @@ def change(
     if not every:
         return missing(
             _(
-                "Nothing can be compared with {since}: too few people can be shown in both waves, or nothing "
-                "was asked in the same words.",
+                "Nothing can be compared with {since}: it is hidden in one of the waves, or nothing was "
+                "asked in the same words.",
                 since=since,
             )
         )

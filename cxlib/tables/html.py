@@ -124,18 +124,27 @@ def hidden(_: Words) -> Hidden:
     return Hidden(_("hidden"))
 
 
-def estimated(
-    _: Words, heading: str, data: pd.DataFrame, ends: Sequence[str], *, digits: int = 0, percent: bool = False
-) -> Column:
+def estimated(_: Words, heading: str, data: pd.DataFrame, ends: Sequence[str], *, digits: int = 0) -> Column:
     """Return a column of figures with their intervals below; `ends` names value, low and high in `data`."""
     cells: list[str] = []
     for away, value, low, high in zip(data["is_hidden"], *(data[end] for end in ends), strict=True):
         if away or pd.isna(value):
             cells.append(hidden(_) if away else "")
         else:
-            around = shares(_, low, high) if percent else interval(_, low, high, digits=digits)
-            cells.append(small(_.percent(value) if percent else _.number(value, digits), around))
+            cells.append(small(_.number(value, digits), interval(_, low, high, digits=digits)))
     return Column(heading, cells, True)
+
+
+def top_box(_: Words, row: Any, *, around: bool = True) -> str:
+    """Write the top box of a SCORES row, its interval below; a bound has none, which would tell more."""
+    if row.is_hidden and not row.top_box_bound:
+        return hidden(_)
+    if pd.isna(row.top_box):
+        return ""
+    share = _.top_box(row.top_box, row.top_box_bound)
+    if not around or row.top_box_bound or _.is_bounded(row.top_box):
+        return share
+    return small(share, shares(_, row.top_box_low, row.top_box_high))
 
 
 def number(

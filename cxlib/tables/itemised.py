@@ -19,6 +19,7 @@ from cxlib.tables.html import (
     said,
     small,
     together,
+    top_box,
     with_interval,
 )
 
@@ -44,7 +45,7 @@ def appendix(scores: pd.DataFrame, scores_by_role: pd.DataFrame, instrument: Ins
     if beside:
         parts.append((_("Asked beside the steps"), beside))
     if whole.empty and roles.empty:
-        return missing(_("No item was asked in this wave, or too few people answered to show any."))
+        return missing(_("No item was asked in this wave, or every one is hidden."))
     seen = [role.id for role in framework.roles if (roles[ROLE] == role.id).any()] if ROLE in roles else []
     by_id = {str(row.id): row for row in whole.itertuples()}
     by_both = {(str(row.id), getattr(row, ROLE)): row for row in roles.itertuples()} if seen else {}
@@ -101,12 +102,12 @@ def _item_cells(_: Words, row: Any) -> list[str]:
     if row is None:
         return ["", _("not asked"), "", ""]
     if row.is_hidden:
-        return [hidden(_)] * 4
+        return [*[hidden(_)] * 3, top_box(_, row, around=False)]
     return [
         _.number(row.n),
         "" if pd.isna(row.mean) else _.number(row.mean, 1),
         interval(_, row.low, row.high),
-        "" if pd.isna(row.top_box) else _.percent(row.top_box),
+        top_box(_, row, around=False),
     ]
 
 

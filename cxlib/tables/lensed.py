@@ -200,7 +200,7 @@ def _answer(_: Words, row: Any) -> str:
     if row is None:
         return "–"
     if row.is_hidden:
-        return hidden(_)
-    around = metric_interval(_, row.low, row.high, row.counted_in)
+        return metric_value(_, row)
+    around = metric_interval(_, row)
     n = _("n = {n}", n=_.number(row.n))
-    return small(metric_value(_, row.value, row.counted_in), f"({around})" if around else "", n)
+    return small(metric_value(_, row), f"({around})" if around else "", n)

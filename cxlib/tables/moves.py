@@ -129,7 +129,7 @@ def next_moves(
             )
     if not rows:
         return missing(
-            _("No next move: the step was not assessed, cannot be shown, or stands at its highest level.")
+            _("No next move: the step was not assessed, is hidden, or stands at its highest level.")
         )
     return listing(
         _("Next moves"),

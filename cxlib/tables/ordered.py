@@ -28,8 +28,8 @@ def standing(order: Order, instrument: Instrument) -> Html:
         elif unasked:
             said.append(_("Not assessed in this wave: {steps}.", steps=step_names(unasked, instrument)))
         if order.hidden:
-            hidden = step_names(order.hidden, instrument)
-            said.append(_("Too few answers from staff to show: {steps}.", steps=hidden))
+            away = step_names(order.hidden, instrument)
+            said.append(_("Hidden: {steps}.", steps=away))
         return missing(" ".join([*said, _("So there is no position in the sequence.")]))
     gate = brief(_, order.gate)
     below = (
@@ -98,7 +98,7 @@ def steps(order: Order, instrument: Instrument) -> Html:
     rows = []
     for step in instrument.framework.order:
         if step in order.missing:
-            state = _("too few answers") if step in order.hidden else _("not assessed")
+            state = _("hidden") if step in order.hidden else _("not assessed")
             kind = "is-missing"
         elif step in order.start_here:
             state, kind = _("start here"), "is-current"

@@ -37,7 +37,7 @@ def portfolio(frame: pd.DataFrame) -> Html:
             Column("Level", ["" if pd.isna(one) else f"{one:.1f}" for one in data["raw"]], True),
             Column("Supported", ["" if pd.isna(one) else f"{one:.1f}" for one in data["effective"]], True),
         ],
-        note="A client without a position was not assessed on every step, or too few answered to show it.",
+        note="A client without a position was not assessed on every step, or one of them is hidden.",
     )
 
 

@@ -29,6 +29,7 @@ from cxlib.tables.html import (
     sentences,
     starred,
     table_of,
+    top_box,
 )
 
 if TYPE_CHECKING:
@@ -78,7 +79,7 @@ def scorecard(
             _("Unweighted: everyone counts alike, whatever their role; shown where no role is hidden.")
         )
     columns += [
-        estimated(_, _("Top two"), data, ("top_box", "top_box_low", "top_box_high"), percent=True),
+        Column(_("Top two"), [top_box(_, row) for row in data.itertuples()], True),
         estimated(_, _("Agreement"), data, ("agreement", "agreement_low", "agreement_high"), digits=2),
         estimated(_, _("Gated"), data, ("gated_level", "gated_low", "gated_high")),
     ]
@@ -122,12 +123,7 @@ def chapter(
     id_ = instrument.step(step).id
     row = _row(scores, id_, "step")
     if row is None and not _is_any_hidden(scores, [item.id for item in instrument.step(step).items]):
-        return missing(
-            _(
-                "“{step}” was not assessed in this wave, or by too few people to show.",
-                step=instrument.called(id_),
-            )
-        )
+        return missing(_("“{step}” was not assessed in this wave.", step=instrument.called(id_)))
     gone = row is None or bool(row.is_hidden) or pd.isna(row.mean)
     target = aims(instrument, targets).get(id_)
     pairs = [

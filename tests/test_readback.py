@@ -137,6 +137,27 @@ class Reading:
         first = [self.results["findings"][at]["sentence"] for at in self.results["summary"]["findings"]]
         return out + [f"{sentence!r} is not on the page" for sentence in first if sentence not in text]
 
+    def strange_comparisons(self) -> list[str]:
+        """Find a row of a table of comparisons whose figures, taken together, are no finding's."""
+        known = {tuple(self._figures_of(found)) for found in self.results["findings"]}
+        tables = [one for one in self.soup.select("main table") if "Adjusted p" in one.text]
+        rows = [row.select("th, td") for table in tables for row in table.select("tbody tr")]
+        said = [tuple(one for cell in cells[2:] for one in numbers_in(cell.text)) for cells in rows]
+        out = [
+            f"{one} in {[cell.text for cell in cells]}"
+            for one, cells in zip(said, rows, strict=True)
+            if one not in known
+        ]
+        return out + ([] if len(rows) > 50 else [f"only {len(rows)} rows of comparisons"])
+
+    @staticmethod
+    def _figures_of(found: dict[str, Any]) -> list[str]:
+        digits = 0 if found["unit"] == "points" else 2
+        shown = [f"{abs(found[name]):.{digits}f}" for name in ("value", "low", "high")]
+        # A confirmed finding's p is adjusted; under a thousandth is said to be.
+        p = "0.001" if found["p"] < 0.001 else f"{found['p']:.3f}"
+        return [*shown, *(f"{n:,}" for n in found["n_each"] or [found["n"]]), p]
+
     def strange_scores(self) -> list[str]:
         """Find a step of the scorecard whose row says other figures than its score."""
         scores = {one["name"]: one for one in self.results["scores"]["everyone"] if one["kind"] == "step"}
@@ -188,7 +209,7 @@ class Reading:
                 yield str(text)
 
 
-READINGS = ("strange_marks", "strange_sentences", "strange_scores", "strange_numbers")
+READINGS = ("strange_marks", "strange_sentences", "strange_comparisons", "strange_scores", "strange_numbers")
 
 
 @pytest.fixture(scope="module")
@@ -216,5 +237,6 @@ def test_a_figure_that_is_not_in_the_results_is_noticed(read: Reading) -> None:
     step["agreement"] -= 0.1
     assert len(changed(read, results=other).strange_sentences()) == 1
     assert len(changed(read, results=other).strange_scores()) == 1
+    assert changed(read, results=other).strange_comparisons() != []
     said = read.page.replace("</main>", "<p>9,876.5 guests</p></main>")
     assert changed(read, page=said).strange_numbers() == ["9,876.5 in '9,876.5 guests'"]

@@ -82,7 +82,7 @@ def test_a_change_of_guests_alone_is_not_called_everyones() -> None:
     )
     changes = [one for one in found if one.family == "change"]
     assert len(changes) == 1
-    assert changes[0].sentence.endswith("in the eyes of Guests.")
+    assert changes[0].sentence.endswith("(role: Guests).")
 
 
 def test_every_hidden_thing_is_called_by_one_word() -> None:

@@ -61,12 +61,19 @@ def work(job: Job, settings: Settings, *, at_once: int = 1) -> Outcome:
     place = settings.runs / job.engagement / job.wave
     place.mkdir(parents=True, exist_ok=True)
     with FileLock(place / f".{job.key}.lock"):
+        _clear(place, job)
         if there := made(job, settings):
             return Outcome(job.key, "skipped", there.name)
-        for left in place.glob(f"{MAKING}{job.key}-*"):
-            # Of a worker that was killed: whoever holds the lock is the only one at work on this key.
-            shutil.rmtree(left, ignore_errors=True)
-        return _made_now(job, settings, at_once)
+        found = _made_now(job, settings, at_once)
+        # A kernel outlives its killed worker by a moment, and may have written once more.
+        _clear(place, job)
+        return found
+
+
+def _clear(place: Path, job: Job) -> None:
+    """Remove what a killed worker left: whoever holds the lock is the only one at work on a key."""
+    for left in place.glob(f"{MAKING}{job.key}-*"):
+        shutil.rmtree(left, ignore_errors=True)
 
 
 def _made_now(job: Job, settings: Settings, at_once: int) -> Outcome:

@@ -70,6 +70,8 @@ async function embed(plot, width, columns) {
     mode: "vega-lite", renderer: "svg", ast: true,
     actions: false, defaultStyle: false, hover: false, logLevel: 1, tooltip,
   });
+  // The picture is read out by its summary; Vega's own roles inside it, some of nothing, are not.
+  plot.element.querySelector("svg")?.setAttribute("aria-hidden", "true");
 }
 
 async function draw(plot) {

@@ -25,6 +25,7 @@ from cxlib.live import LiveEngagement, add_engagement
 from cxlib.run.batch import Cluster, Processes, Told, run_batch
 from cxlib.run.jobs import Job, jobs_of, made, plan_of, read_plan
 from cxlib.run.reports import MANIFEST
+from cxlib.run.runs import find_runs
 from cxlib.run.work import work
 from cxlib.settings import Settings, read_settings
 from cxlib.store import Store
@@ -128,6 +129,7 @@ def test_a_poisoned_client_stops_no_other_and_leaves_its_cause(
     (failed,) = (one for one in done.outcomes.values() if one.state == "failed")
     assert "the third oven is cold" in failed.cause
     left = Path(failed.kept)
+    assert {one.engagement for one in find_runs(clients)} == set(CLIENTS) - {"c05"}
     assert "the third oven is cold" in (left / "cause.txt").read_text()
     assert (left / "notebooks" / "0_probe.ipynb").is_file()
     # A cell that fails would fail again: it is tried once, and the next batch tries it again.

@@ -61,7 +61,7 @@ def find_runs(settings: Settings, engagement: str | None = None) -> list[Publish
     """Return every run under `reports/out`, the newest of an engagement's waves first."""
     folders = settings.runs.glob(f"{engagement or '*'}/*/*/") if settings.runs.is_dir() else []
     found = [
-        _published(path) for path in folders if path.name[0] != "." and path.parent.parent.name != "bench"
+        _published(path) for path in folders if path.name[0] != "." and path.parent.parent.name not in BESIDE
     ]
     return sorted(found, key=lambda one: (one.engagement, one.id), reverse=True)
 

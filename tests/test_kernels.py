@@ -66,6 +66,12 @@ def runtime() -> Iterator[Path]:
         yield folder
 
 
+def run_alone(work: Any) -> Any:
+    """Run a coroutine in a thread of its own: a browser of other tests leaves a loop running in this one."""
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(asyncio.run, work).result()
+
+
 def parents(folder: Path) -> list[int]:
     """Return the processes that are a parent of kernels with its socket in a folder, and not forks of one."""
     found = []
@@ -339,7 +345,7 @@ def test_jupyter_s_server_starts_interrupts_restarts_and_stops_one() -> None:
         await many.shutdown_kernel(name, now=True)
         return [*forked, name not in many]
 
-    assert asyncio.run(use()) == [True, True, True]
+    assert run_alone(use()) == [True, True, True]
 
 
 def test_voila_shows_what_one_computed(tmp_path: Path) -> None:
@@ -696,10 +702,10 @@ def test_300_kernels_leave_no_process_file_socket_or_descriptor() -> None:
             await asyncio.gather(one(), one(), one())
 
     with own_runtime() as folder:
-        asyncio.run(some(6))
+        run_alone(some(6))
         assert eventually(lambda: left(folder)[3] == 0)
         before = left(folder)
-        asyncio.run(some(300))
+        run_alone(some(300))
         assert eventually(lambda: left(folder)[3] == 0)
         assert left(folder) == before
         assert before[0] == ["cx", before[0][1], "cx/lock"]

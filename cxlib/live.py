@@ -14,32 +14,27 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-import numpy as np
-from numpy.typing import NDArray
-
 from cxlib import anonymity, estimates
-from cxlib.anonymity.rereleases import Issued, called, issue, told_apart
+from cxlib.anonymity.rereleases import Issued
 from cxlib.commentary import Commentary, CommentarySpec, ToneSpec, composed
-from cxlib.declarations import EngagementSpec, WaveSpec, parse_document, read_document, validate
+from cxlib.creation import check_fit
+from cxlib.declarations import WaveSpec, parse_document, read_document, validate
 from cxlib.engagement import Engagement, library_version
 from cxlib.errors import (
-    SHOWN,
-    AnonymityError,
     ConflictError,
-    DeclarationError,
     IngestError,
     NotFoundError,
-    Problem,
     nearest,
 )
 from cxlib.extract import Extract, Facts, RoleFacts, WaveFacts, read_extract
-from cxlib.frames import DATE, INVITED, NOT_STATED, RESPONDENT, ROLE, UNSCORED, WAVE
-from cxlib.framework import Framework, find_framework, load_framework, parse_framework
+from cxlib.frames import DATE, INVITED, ROLE, WAVE
+from cxlib.framework import Framework, parse_framework
 from cxlib.framework.versions import Comparison, compare_frameworks
 from cxlib.ingest import Imported, convert
 from cxlib.instrument import Instrument
 from cxlib.invitations import Invited, read_invitations
 from cxlib.mapping import MappingSpec
+from cxlib.outgoing import check_against_out, issued, item_columns
 from cxlib.registers import Registers
 from cxlib.registers.reading import read_register
 from cxlib.settings import Settings, read_settings
@@ -143,7 +138,7 @@ class LiveEngagement(Engagement):
         for batch in self._batches():
             path = self.store.batch_path(batch)
             asked = self._comparable(batch, framework, instrument)
-            items = [instrument.scales[name] for name in _item_columns(path, self.spec.dims) if name in asked]
+            items = [instrument.scales[name] for name in item_columns(path, self.spec.dims) if name in asked]
             kept = [dim for dim in dims if dim in self.spec.dims]
             names = [*kept, *(scale.item for scale in items)]
             rows = read_batches(path, names)
@@ -364,25 +359,14 @@ class LiveEngagement(Engagement):
 
     def issued(self) -> dict[str, Issued]:
         """Return what a run made now would show, wave by wave, and of whom; for the store alone."""
-        import pandas as pd
-
-        key, dims = self.store.pseudonym_key(self._slug).hex()[:16], self.spec.dims
-        released = self.extract.release
-        out = {}
-        for wave in self._waves():
-            digests: list[NDArray[np.uint64]] = []
-            cells: list[tuple[str, ...]] = []
-            answered: list[pd.DataFrame] = []
-            for batch in (one for one in self._batches() if one.wave == wave.id):
-                found, where, given = _digests(self.store.batch_path(batch), dims, key)
-                digests.append(found)
-                cells += where
-                answered.append(given)
-            if digests:
-                given = pd.concat(answered, ignore_index=True).fillna(False).astype(bool)
-                mask = {str(item): given[item].to_numpy() for item in given}
-                out[wave.id] = issue(released, wave.id, np.concatenate(digests), cells, mask)
-        return out
+        return issued(
+            self.store,
+            self._slug,
+            self._batches(),
+            [one.id for one in self._waves()],
+            self.spec.dims,
+            self.extract.release,
+        )
 
     def check_rerelease(self, issued: Mapping[str, Issued] | None = None) -> None:
         """Hold what a run made now would show against what is out of the same waves.
@@ -529,61 +513,12 @@ class LiveEngagement(Engagement):
         return max(last).isoformat() if last else None
 
 
-def _digests(
-    path: Path, dims: Sequence[str], key: str
-) -> tuple[NDArray[np.uint64], list[tuple[str, ...]], pd.DataFrame]:
-    """Return, a person of a batch: a keyed number of all their answers, the cell, what was answered."""
-    import pandas as pd
-
-    frame = pd.read_parquet(path)
-    digests = pd.util.hash_pandas_object(frame[sorted(frame)], index=False, hash_key=key)
-    stated = (
-        frame[dim].astype("object").where(frame[dim].notna() & (frame[dim] != ""), NOT_STATED)
-        if dim in frame
-        else [NOT_STATED] * len(frame)
-        for dim in dims
-    )
-    scored = frame[_item_columns(path, dims)]
-    given = scored.notna() & ~scored.isin(UNSCORED)
-    return digests.to_numpy(np.uint64), list(zip(*stated, strict=True)), given
-
-
-def check_against_out(store: Store, slug: str, issued: Mapping[str, Issued], threshold: int) -> None:
-    """Hold what a run shows against what is out of the same waves of an engagement.
-
-    Raises
-    ------
-    AnonymityError
-        Naming the groups by which the two would tell on fewer people than the threshold.
-    """
-    problems = [
-        Problem(f"wave {wave}, {called(group)}", f"tells on fewer than {threshold} people beside run {run}")
-        for wave, made in issued.items()
-        for run, before in store.releases(slug, wave).items()
-        for group in told_apart(before, made, threshold)
-    ]
-    if problems:
-        raise AnonymityError(
-            f"{slug}: this run is withheld; beside what is out already it would tell on a few people",
-            problems=problems,
-            fix="Import more answers or undo an import, until each of these groups is as it was or at least "
-            f"{threshold} people apart; `cx anonymity {slug}` shows how things stand. Nothing was published.",
-        )
-
-
-def _item_columns(path: Path, dims: Sequence[str]) -> list[str]:
-    import pyarrow.parquet as pq
-
-    beside = {RESPONDENT, DATE, *dims}
-    return [name for name in pq.read_schema(path).names if name not in beside]
-
-
 def _note(batch: BatchRecord) -> str:
     plain = parse_document(batch.mapping_document, name="mapping").data
     return str(plain.get("note") or "")
 
 
-# ── Opening and creating ────────────────────────────────────────────────────────────────────────
+# ── Opening ────────────────────────────────────────────────────────────────────────
 
 
 def open_engagement(
@@ -642,82 +577,6 @@ def open_live(
         raise
 
 
-def create_engagement(store: Store, path: Path, *, frameworks: Path) -> EngagementSpec:
-    """Create an engagement from its file; `framework` in it is an id, an id-version, or a path beside it.
-
-    Raises
-    ------
-    DeclarationError
-        If it names a role, language, step or item that the framework does not have.
-    ConflictError
-        If the name is taken.
-    """
-    document = read_document(path)
-    spec = validate(EngagementSpec, document)
-
-    def found(name: str) -> Framework:
-        beside = path.parent / name
-        return load_framework(beside if beside.is_file() else find_framework(name, frameworks))
-
-    others = {wave.id: found(wave.framework) for wave in spec.waves if wave.framework is not None}
-    add_engagement(store, spec, found(spec.framework), wave_frameworks=others, name=document.name)
-    return spec
-
-
-def add_engagement(
-    store: Store,
-    spec: EngagementSpec,
-    framework: Framework,
-    *,
-    wave_frameworks: Mapping[str, Framework] | None = None,
-    name: str = "engagement",
-) -> None:
-    """Add a declared engagement to the store, after checking it against each framework it names."""
-    others = wave_frameworks or {}
-    for one in (framework, *others.values()):
-        check_fit(spec, one, name=name)
-    store.add_engagement(
-        fix_release(spec),
-        framework_id=framework.id,
-        framework_version=framework.version,
-        framework_document=framework.document.text,
-        wave_frameworks={wave: (one.id, one.version, one.document.text) for wave, one in others.items()},
-    )
-
-
-def check_fit(spec: EngagementSpec, framework: Framework, *, name: str) -> None:
-    """Refuse an engagement whose roles, languages or targets a framework does not have.
-
-    Raises
-    ------
-    DeclarationError
-        Naming each, with the nearest that there is.
-    """
-    roles = [role.id for role in framework.roles]
-    ids = [*(step.id for step in framework.steps), *framework.items]
-    languages = framework.content.languages
-    problems = [
-        Problem(
-            f"{name}, {field}",
-            f"{framework.id} {framework.version} has no {one!r}{nearest(one, known)}",
-            expected=", ".join(known[:SHOWN]) + (" …" if len(known) > SHOWN else ""),
-        )
-        for field, named, known in (
-            ("roles", spec.roles, roles),
-            ("languages", spec.languages, languages),
-            ("targets", spec.targets, ids),
-        )
-        for one in named
-        if one not in known
-    ]
-    if problems:
-        raise DeclarationError(
-            f"{name} does not fit {framework.id} {framework.version}",
-            problems=problems,
-            fix="Correct it and try again.",
-        )
-
-
 @lru_cache(maxsize=8)
 def _parsed(document: str, name: str) -> Framework:
     return parse_framework(document, name=name)
@@ -726,8 +585,3 @@ def _parsed(document: str, name: str) -> Framework:
 @lru_cache(maxsize=8)
 def _compared(before: Framework, after: Framework) -> Comparison:
     return compare_frameworks(before, after)
-
-
-def fix_release(spec: EngagementSpec) -> EngagementSpec:
-    """Write the release plan out, so that a later default cannot change what was agreed."""
-    return spec.model_copy(update={"release": [list(cut) for cut in spec.cuts]})

@@ -15,6 +15,13 @@ from cxlib.files import replaced
 if TYPE_CHECKING:
     from cxlib.framework import Framework
 
+# What a person typed stays text: no formula, no link, no number that it was not.
+INERT = {
+    "in_memory": True,
+    "strings_to_formulas": False,
+    "strings_to_urls": False,
+    "strings_to_numbers": False,
+}
 # Points of one line of text at the size that a workbook opens with.
 _LINE = 15
 _INK, _PAPER, _RULE = "#0B5765", "#FFFFFF", "#CFD7D9"
@@ -45,13 +52,7 @@ def write_workbook(framework: Framework, path: Path, *, language: str = "en") ->
     framework.check_language(language)
     # In memory first: the writer has errors of its own for a folder that is not there or a full disk.
     whole = BytesIO()
-    options = {
-        "in_memory": True,
-        "strings_to_formulas": False,
-        "strings_to_urls": False,
-        "strings_to_numbers": False,
-    }
-    with xlsxwriter.Workbook(whole, options) as book:
+    with xlsxwriter.Workbook(whole, INERT) as book:
         book.set_properties(
             {"title": framework.say(framework.content.title, language), "comments": framework.stamp}
         )

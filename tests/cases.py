@@ -10,8 +10,9 @@ from typing import Any
 
 import yaml
 
+from cxlib.creation import create_engagement
 from cxlib.framework import load_framework
-from cxlib.live import LiveEngagement, create_engagement
+from cxlib.live import LiveEngagement
 from cxlib.mapping import read_mapping
 from cxlib.run.example import write_example
 from cxlib.run.truths import Truths, WavePlan, read_truths

@@ -12,21 +12,26 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import nbformat
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+from nbformat import v4
 
 from cxlib import anonymity, estimates, scoring
 from cxlib.anonymity import Release
 from cxlib.anonymity.settle import RULES, UNANIMITY
+from cxlib.creation import add_engagement
 from cxlib.declarations import EngagementSpec
 from cxlib.framework import Framework, load_framework
 from cxlib.instrument import Instrument
-from cxlib.live import LiveEngagement, add_engagement, open_engagement
+from cxlib.live import LiveEngagement, open_engagement
 from cxlib.settings import Settings
 from cxlib.store import Store
 from cxlib.tally import Tally, tally_batches
 
+nb: Any = v4
+ROOT = Path(__file__).resolve().parents[1]
 REFERENCE = Path(__file__).parent / "reference"
 BAKERY = REFERENCE / "small-1.0.0.yaml"
 DIMS = ("wave", "role", "unit")
@@ -200,6 +205,22 @@ def created(settings: Settings, **changes: Any) -> LiveEngagement:
     eng = open_engagement(spec.engagement, settings=settings)
     assert isinstance(eng, LiveEngagement)
     return eng
+
+
+def share_of(folder: Path, source: str) -> Path:
+    """Make a share like the clone's, but for its notebooks: one, whose only cell holds `source`."""
+    share = folder / "share"
+    (share / "notebooks").mkdir(parents=True)
+    for name in ("data", "reports"):
+        (share / name).symlink_to(ROOT / name)
+    cells = [
+        nb.new_markdown_cell("# Probe\n\nA question."),
+        nb.new_code_cell('engagement = ""\nwave = ""\nextract = ""', metadata={"tags": ["parameters"]}),
+        nb.new_code_cell(source),
+    ]
+    kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
+    nbformat.write(nb.new_notebook(cells=cells, metadata=kernel), share / "notebooks" / "0_probe.ipynb")
+    return share
 
 
 def mapping(folder: Path, text: str = MAPPING) -> Path:

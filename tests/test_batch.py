@@ -16,12 +16,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import nbformat
 import pytest
-from nbformat import v4
 
+from cxlib.creation import add_engagement
 from cxlib.errors import DeclarationError, NotFoundError
-from cxlib.live import LiveEngagement, add_engagement
+from cxlib.live import LiveEngagement
 from cxlib.run.batch import Cluster, Processes, Told, run_batch
 from cxlib.run.jobs import Job, jobs_of, made, plan_of, read_plan
 from cxlib.run.reports import MANIFEST
@@ -30,10 +29,8 @@ from cxlib.run.work import work
 from cxlib.settings import Settings, read_settings
 from cxlib.store import Store
 from tests.conftest import Cx, refused
-from tests.samples import bakery, declared, mapping, survey
+from tests.samples import bakery, declared, mapping, share_of, survey
 
-nb: Any = v4
-ROOT = Path(__file__).resolve().parents[1]
 CLIENTS = [f"c{number:02d}" for number in range(12)]
 # What goes wrong, by the client that it goes wrong for; a file that is there says that it went wrong once.
 CELL = """
@@ -68,17 +65,7 @@ def many(tmp_path_factory: pytest.TempPathFactory) -> Settings:
 @pytest.fixture
 def clients(many: Settings, tmp_path: Path) -> Settings:
     """The same store, reports of one small notebook, and a place of its own for what is made."""
-    share = tmp_path / "share"
-    (share / "notebooks").mkdir(parents=True)
-    for name in ("data", "reports"):
-        (share / name).symlink_to(ROOT / name)
-    cells = [
-        nb.new_markdown_cell("# Probe\n\nA question."),
-        nb.new_code_cell('engagement = ""\nwave = ""\nextract = ""', metadata={"tags": ["parameters"]}),
-        nb.new_code_cell(CELL.replace("{folder}", str(tmp_path / "trouble"))),
-    ]
-    kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
-    nbformat.write(nb.new_notebook(cells=cells, metadata=kernel), share / "notebooks" / "0_probe.ipynb")
+    share = share_of(tmp_path, CELL.replace("{folder}", str(tmp_path / "trouble")))
     (tmp_path / "trouble").mkdir()
     home = tmp_path / "home"
     (home / "data").mkdir(parents=True)

@@ -13,6 +13,7 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 
+from cxlib.creation import create_engagement
 from cxlib.engagement import Engagement
 from cxlib.errors import (
     AnonymityError,
@@ -26,7 +27,7 @@ from cxlib.errors import (
 )
 from cxlib.extract import read_extract, write_extract
 from cxlib.frames import BOUNDS, COUNTS, DRIVERS, ESTIMATES, GROUPS, INVITED, RELIABILITY
-from cxlib.live import LiveEngagement, create_engagement, open_engagement
+from cxlib.live import LiveEngagement, open_engagement
 from cxlib.settings import Settings, read_settings
 from cxlib.store import Store
 from tests.samples import BAKERY, DIARY, created, declared, mapping, survey

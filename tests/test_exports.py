@@ -45,10 +45,10 @@ from cxlib.exports.pdf import to_pdf
 from cxlib.exports.slides import to_pptx
 from cxlib.exports.word import to_docx
 from cxlib.exports.wordtemplate import template
-from cxlib.run import pages
+from cxlib.run import pages, sections
 from cxlib.run.exporting import FILES, exports_of, formats_of, report_of
-from cxlib.run.pages import Remark
 from cxlib.run.runs import approve, export
+from cxlib.run.sections import Remark
 from cxlib.settings import read_settings
 from tests.made import Made
 from tests.test_pages import COVER, HOSTILE, chart, dots, notebook, shown, table
@@ -102,7 +102,7 @@ def made(*, hostile: str = "", branding: Branding | None = None, is_draft: bool 
     if hostile:
         cover = replace(cover, client=hostile, wave=hostile, title=hostile, asked=((hostile, "14", "20"),))
     front = notebook("Summary", *blocks(hostile), cx={"number": "", "slug": "overview"})
-    written = pages.write(
+    written = sections.write(
         [front, notebook("Leadership", *blocks(), cx={"number": "1", "slug": "leadership"})],
         cover,
         foreword=Remark(f"Dear readers, **well** done. {hostile}", hostile or "Ann"),
@@ -457,7 +457,7 @@ def test_a_branding_stands_in_every_format(tmp_path: Path) -> None:
     deck = pptx.Presentation(BytesIO(to_pptx(one)))
     assert str(deck.slides[0].background.fill.fore_color.rgb) == "2B1020"
     front = notebook("Leadership")
-    page = pages.framed(pages.write([front], replace(COVER, prepared_by=own.name)), own)
+    page = pages.framed(sections.write([front], replace(COVER, prepared_by=own.name)), own)
     assert "--cx-accent:#7a1f3d" in page
     assert 'alt="North &amp; Light"' in page
     own.keep(tmp_path / "kept")

@@ -19,7 +19,7 @@ from nbformat import v4
 
 from cxlib.errors import ReportError
 from cxlib.language import Words
-from cxlib.run import pages
+from cxlib.run import pages, sections
 
 nb: Any = v4
 VEGALITE = "application/vnd.vegalite.v5+json"
@@ -253,7 +253,7 @@ def test_draft_and_published_are_told_apart_and_words_follow_the_language(
     assert '<html lang="en">' in english
     assert "not yet translated" in english
     said = {cell.source: f"# Auf Deutsch {at}" for at, cell in enumerate(given.cells)}
-    monkeypatch.setattr(pages, "words_of", lambda language: Words(language, said))
+    monkeypatch.setattr(sections, "words_of", lambda language: Words(language, said))
     draft = pages.render([given], german)
     assert '<html lang="de-CH">' in draft
     assert "Auf Deutsch 0" in draft

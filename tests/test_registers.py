@@ -15,6 +15,7 @@ import pytest
 from sqlalchemy import create_engine, make_url, text
 
 from cxlib import journey, tables
+from cxlib.creation import add_engagement
 from cxlib.declarations import AssumptionSpec
 from cxlib.engagement import Engagement
 from cxlib.errors import ConflictError, ContractError, CxError, IngestError, NotFoundError, ReadOnlyError
@@ -22,7 +23,7 @@ from cxlib.extract import read_extract, write_extract
 from cxlib.frames import check
 from cxlib.framework import find_framework, load_framework
 from cxlib.language import words_of
-from cxlib.live import LiveEngagement, add_engagement, open_live
+from cxlib.live import LiveEngagement, open_live
 from cxlib.ordering import sequence
 from cxlib.registers import REGISTERS, Kept, Registers, about, find_register, frame_of, from_plain
 from cxlib.registers.figures import figures, values_of

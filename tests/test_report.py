@@ -33,10 +33,11 @@ from axe_playwright_python.sync_playwright import Axe
 from nbformat import v4
 
 from cxlib import tables
+from cxlib.creation import create_engagement
 from cxlib.engagement import Engagement
 from cxlib.errors import ReportError
 from cxlib.extract import read_extract
-from cxlib.live import LiveEngagement, create_engagement, open_engagement
+from cxlib.live import LiveEngagement, open_engagement
 from cxlib.run.portfolio import read_portfolio
 from cxlib.run.reports import Run, compose, make_report
 from cxlib.run.results import results, schema_text, to_json
@@ -44,7 +45,7 @@ from cxlib.settings import read_settings
 from cxlib.store import Store
 from tests.inprocess import executed
 from tests.made import Made, cx
-from tests.samples import BAKERY, DIARY, created, mapping, survey
+from tests.samples import BAKERY, DIARY, created, mapping, share_of, survey
 from tests.test_language import messages
 
 nb: Any = v4
@@ -447,17 +448,7 @@ def probe(crumbs: LiveEngagement, tmp_path: Path) -> Probe:
     """Make a report of one notebook whose only cell holds the given lines."""
 
     def run(*lines: str) -> Run:
-        share = tmp_path / "share"
-        (share / "notebooks").mkdir(parents=True)
-        for name in ("data", "reports"):
-            (share / name).symlink_to(ROOT / name)
-        cells = [
-            nb.new_markdown_cell("# Probe\n\nA question."),
-            nb.new_code_cell('engagement = ""\nwave = ""\nextract = ""', metadata={"tags": ["parameters"]}),
-            nb.new_code_cell("\n".join(lines)),
-        ]
-        kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
-        nbformat.write(nb.new_notebook(cells=cells, metadata=kernel), share / "notebooks" / "0_probe.ipynb")
+        share = share_of(tmp_path, "\n".join(lines))
         return make_report(crumbs, replace(read_settings({"CX_HOME": str(tmp_path)}), share=share))
 
     return run

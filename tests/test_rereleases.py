@@ -8,15 +8,17 @@ from zlib import crc32
 
 import numpy as np
 import pytest
+from sqlalchemy import delete
 
 from cxlib.anonymity import release
 from cxlib.anonymity.rereleases import Issued, called, issue, told_apart
-from cxlib.errors import AnonymityError
+from cxlib.errors import AnonymityError, ReportError
 from cxlib.live import LiveEngagement
 from cxlib.run.reports import make_report
-from cxlib.run.runs import approve
+from cxlib.run.runs import approve, find_run
 from cxlib.settings import read_settings
-from tests.samples import CUTS, created, mapping, people, survey, tallied
+from cxlib.store import schema
+from tests.samples import CUTS, MAPPING, created, mapping, people, survey, tallied
 
 K = 5
 Row = dict[str, Any]
@@ -116,6 +118,34 @@ def test_a_run_beside_one_that_is_out_is_withheld_until_it_tells_nothing(eng: An
     assert [path.name for path in first.folder.parent.iterdir()] == [first.id]
     live.undo()
     live.check_rerelease()
+
+
+def test_who_was_erased_is_seen_under_another_mapping_too(eng: Any, tmp_path: Path) -> None:
+    """Import again without a person, and in another way: no answer is the same, the people are."""
+    live, settings = eng
+    approve(settings, make_report(live, settings, names=["0_overview"]).id, by="Ann")
+    live.undo()
+    path = survey(tmp_path / "again.csv")
+    lines = path.read_text().splitlines()
+    path.write_text("\n".join(line for line in lines if "team-010" not in line) + "\n")
+    for gone in ("Day", "park.bikes"):
+        kept = [line for line in MAPPING.splitlines() if gone not in line and "id: parking" not in line]
+        text = "\n".join(line for line in kept if line != "constructs:") + "\n"
+        assert text != MAPPING
+        live.import_file(path, mapping(tmp_path, text))
+        with pytest.raises(AnonymityError, match="withheld"):
+            live.check_rerelease()
+        live.undo()
+
+
+def test_a_run_of_which_nothing_is_kept_is_not_approved(eng: Any) -> None:
+    live, settings = eng
+    run = make_report(live, settings, names=["0_overview"])
+    with live.store._database.write() as connection:
+        connection.execute(delete(schema.release))
+    with pytest.raises(ReportError, match="does not know of whom"):
+        approve(settings, run.id, by="Ann")
+    assert find_run(settings, run.id).is_draft
 
 
 def test_a_draft_is_not_approved_beside_one_that_went_out_meanwhile(eng: Any, tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ import pytest
 from alembic import command
 from sqlalchemy import create_engine, text
 
+from cxlib.creation import create_engagement
 from cxlib.declarations import WaveSpec
 from cxlib.engagement import Engagement
 from cxlib.errors import (
@@ -24,7 +25,7 @@ from cxlib.errors import (
 )
 from cxlib.extract import write_extract
 from cxlib.framework import Framework, parse_framework
-from cxlib.live import LiveEngagement, create_engagement, open_engagement, open_live
+from cxlib.live import LiveEngagement, open_engagement, open_live
 from cxlib.settings import Settings, read_settings
 from cxlib.store import Store
 from cxlib.store.connect import driver

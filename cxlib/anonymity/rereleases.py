@@ -8,7 +8,7 @@ held against it: group by group, nested groups too, and by linear algebra over b
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -46,6 +46,8 @@ class Issued:
         (people,) the cell of each.
     items, answered
         Item ids, and (people × items) who answered which on its scale.
+    people
+        (people,) one number a person, whatever that person answered.
     """
 
     dims: tuple[str, ...]
@@ -56,6 +58,18 @@ class Issued:
     places: Ints
     items: tuple[str, ...]
     answered: Flags
+    people: Digests
+
+    def by_person(self) -> Issued:
+        """Return the same with a person known by who it is, and not by what it answered."""
+        order = np.argsort(self.people, kind="stable")
+        return replace(
+            self,
+            digests=self.people[order],
+            places=self.places[order],
+            answered=self.answered[order],
+            people=self.people[order],
+        )
 
 
 def issue(
@@ -64,6 +78,7 @@ def issue(
     digests: Digests,
     keys: Iterable[Cell],
     answered: Mapping[str, Flags],
+    people: Digests | None = None,
 ) -> Issued:
     """Keep one wave of a release.
 
@@ -75,6 +90,9 @@ def issue(
         The cell of each, a value a dimension of the release.
     answered
         Item id → (people,) who answered it on its scale.
+    people
+        (people,) who each is, whatever was answered; by default nobody is known from one release to the next
+        but by the same answers.
     """
     names = ["cut", *released.dims]
     groups = released.groups[(released.groups[WAVE] == wave) & ~released.groups["is_hidden"]]
@@ -94,6 +112,7 @@ def issue(
         np.array([at[one] for one in stated], np.int64)[order],
         tuple(answered),
         np.array(list(answered.values()), dtype=bool).reshape(len(answered), len(stated)).T[order],
+        np.asarray(digests if people is None else people, np.uint64)[order],
     )
 
 
@@ -103,7 +122,10 @@ def told_apart(before: Issued, after: Issued, threshold: int) -> list[Named]:
     A person stands in a cell of the first, of the second, or of both. Of every group shown in one release
     and the same, a wider or a narrower one shown in the other, nobody or at least the threshold may stand
     in the one alone. And nothing that either hides may be computed from both together, neither people nor
-    the answers to an item.
+    the answers to an item. That holds by what people answered and by who they are: imported another way,
+    say by another mapping, nobody's answers are the same, and who was erased would not be seen. Where the
+    same people stand in both and not one of them with the same answers, nothing can be told, and everything
+    is named.
 
     Returns
     -------
@@ -117,13 +139,23 @@ def told_apart(before: Issued, after: Issued, threshold: int) -> list[Named]:
     same = (before.shown, before.withheld) == (after.shown, after.withheld)
     if same and np.array_equal(before.digests, after.digests):
         return []
+    known = len(np.intersect1d(before.people, after.people))
+    if known and not len(np.intersect1d(before.digests, after.digests)):
+        return sorted(after.shown)
+    items = (None, *sorted({*before.items, *after.items}))
+    found = _told(before, after, threshold, items)
+    return sorted(found | _told(before.by_person(), after.by_person(), threshold, (None,)))
+
+
+def _told(before: Issued, after: Issued, threshold: int, items: Iterable[str | None]) -> set[Named]:
+    """Name the groups by which two releases tell on fewer, of people (None) and of who answered each item."""
     joined = _joined(before, after)
     groups = sorted(before.shown | after.shown | _hidden(before) | _hidden(after))
     old, new = _vectors(groups, before, joined.first), _vectors(groups, after, joined.second)
     was, is_ = (np.array([one in side.shown for one in groups], dtype=bool) for side in (before, after))
     related = _related(groups)
     found: set[Named] = set()
-    for item in (None, *sorted({*before.items, *after.items})):
+    for item in items:
         n = joined.people(item)
         held = n > 0
         seen = [
@@ -136,7 +168,7 @@ def told_apart(before: Issued, after: Issued, threshold: int) -> list[Named]:
         near = few & related & seen[0][:, None] & seen[1][None]
         found.update(groups[at] for at in np.flatnonzero(near.any(axis=0)))
         found.update(_computed(groups, old[:, held], new[:, held], seen[0], seen[1], n[held], threshold))
-    return sorted(found)
+    return found
 
 
 @dataclass(frozen=True, eq=False)

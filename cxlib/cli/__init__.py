@@ -73,8 +73,8 @@ def init(
     ] = 5,
 ) -> None:
     """Create an engagement, from a file or from options."""
+    from cxlib.creation import add_engagement, create_engagement
     from cxlib.framework import find_framework, load_framework
-    from cxlib.live import add_engagement, create_engagement
     from cxlib.settings import read_settings
     from cxlib.store import Store
 

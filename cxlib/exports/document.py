@@ -1,6 +1,6 @@
 """The document that every export is made from: the page's own sections, read again.
 
-The page is written once (:mod:`cxlib.run.pages`), with its numbering, commentary and wordings; the exports
+The page is written once (:mod:`cxlib.run.sections`), with its numbering, commentary and wordings; the exports
 read what it wrote, so that no format can say anything that another does not. Text stays text from here on:
 a format gets it as data, never as markup.
 """
@@ -196,7 +196,7 @@ def read_blocks(section: str) -> tuple[Block, ...]:
     Parameters
     ----------
     section
-        A piece of a page as :mod:`cxlib.run.pages` writes it: vetted, and nested as it should be.
+        A piece of a page as :mod:`cxlib.run.sections` writes it: vetted, and nested as it should be.
 
     Raises
     ------

@@ -15,6 +15,7 @@ from typing import Any, Final
 
 from cxlib.exports.document import Chart, Report, clean, plain, walk
 from cxlib.exports.drawing import colours
+from cxlib.workbook import INERT
 
 # Excel's own limits.
 MOST_NAME, MOST_TEXT, MOST_ROWS = 31, 32_767, 1_048_000
@@ -48,14 +49,8 @@ def to_xlsx(report: Report, results: Mapping[str, Any]) -> bytes:
     import xlsxwriter
 
     whole = BytesIO()
-    options = {
-        "in_memory": True,
-        "strings_to_formulas": False,
-        "strings_to_urls": False,
-        "strings_to_numbers": False,
-    }
     cover = report.cover
-    with xlsxwriter.Workbook(whole, options) as book:
+    with xlsxwriter.Workbook(whole, INERT) as book:
         book.set_properties({
             "title": f"{cover.client} – {cover.title} – {cover.wave}"[:255],
             "author": report.branding.name[:255],

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from cxlib.creation import create_engagement
 from cxlib.declarations import EngagementSpec, read_document, validate
 from cxlib.errors import ConflictError
-from cxlib.live import create_engagement, open_live
+from cxlib.live import open_live
 from cxlib.mapping import read_mapping
 from cxlib.registers import REGISTERS
 from cxlib.run.example import write_example

@@ -12,7 +12,7 @@ from cxlib.branding import Branding
 from cxlib.errors import NotFoundError, nearest
 from cxlib.exports.document import Report, clean, read_blocks
 from cxlib.formats import day
-from cxlib.run.pages import Written
+from cxlib.run.sections import Written
 
 # What a report can be besides the page and its figures, which every run has.
 FILES: Final = {"pdf": "report.pdf", "docx": "report.docx", "xlsx": "report.xlsx", "pptx": "report.pptx"}

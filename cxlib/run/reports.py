@@ -35,8 +35,9 @@ from cxlib.exports.document import Cover
 from cxlib.extract import read_extract, write_extract
 from cxlib.live import LiveEngagement
 from cxlib.run.exporting import ALWAYS, FILES, exports_of, report_of
-from cxlib.run.pages import Remark, Written, framed, write
+from cxlib.run.pages import framed
 from cxlib.run.results import results, to_json
+from cxlib.run.sections import Remark, Written, write
 from cxlib.segments import extract_of
 from cxlib.settings import Settings
 from cxlib.tables.html import hidden

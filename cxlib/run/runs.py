@@ -15,7 +15,8 @@ from typing import Any
 from cxlib.engagement import Engagement
 from cxlib.errors import NotFoundError, ReportError, nearest
 from cxlib.extract import read_extract
-from cxlib.live import check_against_out
+from cxlib.frames import WAVE
+from cxlib.outgoing import check_against_out
 from cxlib.run.exporting import FILES, exports_of, report_of
 from cxlib.run.pages import framed
 from cxlib.run.reports import (
@@ -208,6 +209,13 @@ def _let_out(settings: Settings, run: Published, eng: Engagement) -> None:
         issued = {
             wave: one for wave in waves for one in store.releases(run.engagement, wave, run.id).values()
         }
+        shown = set(eng.extract.release.groups[WAVE])
+        if shown - set(issued):
+            raise ReportError(
+                f"run {run.id}: the store does not know of whom it shows figures, so it cannot be held "
+                "against what is out",
+                fix="Make the report again, and approve that.",
+            )
         check_against_out(store, run.engagement, issued, eng.facts.threshold_scores)
         store.mark_out(run.id)
 

@@ -26,6 +26,7 @@ def write_release(connection: Connection, run: str, wave_key: int, made: Issued)
         "items": made.items,
     }
     members = made.digests.astype("<u8").tobytes() + made.places.astype("<u4").tobytes()
+    members += made.people.astype("<u8").tobytes()
     members += np.packbits(made.answered, axis=1).tobytes()
     values = {"run": run, "wave": wave_key, "content": content, "members": members, "made_at": now()}
     connection.execute(insert(release).values(values))
@@ -50,8 +51,8 @@ def select_releases(connection: Connection, wave_key: int, *, run: str | None = 
 def _issued(content: dict[str, Any], members: bytes) -> Issued:
     items = tuple(content["items"])
     width = (len(items) + 7) // 8
-    people = len(members) // (12 + width)
-    bits = np.frombuffer(members, np.uint8, people * width, 12 * people).reshape(people, width)
+    people = len(members) // (20 + width)
+    bits = np.frombuffer(members, np.uint8, people * width, 20 * people).reshape(people, width)
     return Issued(
         tuple(content["dims"]),
         tuple(tuple(one) for one in content["cells"]),
@@ -61,4 +62,5 @@ def _issued(content: dict[str, Any], members: bytes) -> Issued:
         np.frombuffer(members, "<u4", people, 8 * people).astype(np.int64),
         items,
         np.unpackbits(bits, axis=1, count=len(items)).astype(bool),
+        np.frombuffer(members, "<u8", people, 12 * people),
     )

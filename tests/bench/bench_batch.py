@@ -28,7 +28,8 @@ from typing import Any
 import yaml
 from rich.table import Table
 
-from cxlib.live import create_engagement, open_live
+from cxlib.creation import create_engagement
+from cxlib.live import open_live
 from cxlib.mapping import read_mapping
 from cxlib.run.batch import Processes, run_batch
 from cxlib.run.demo import SLUG, build_demo

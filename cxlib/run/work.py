@@ -128,7 +128,6 @@ def peak_mb() -> float:
 
 def settle_in() -> None:
     """Load what every job needs, in a worker that is about to take its first."""
-    import cxlib.run.pages  # noqa: F401
-
-    # One thread a library: the workers are as many as the processors.
+    # One thread a library, said before it is loaded: the workers are as many as the processors.
     os.environ |= {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
+    import cxlib.run.pages  # noqa: F401

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from cxlib.instrument import Instrument
     from cxlib.language import Words
 
+# From so many characters on a cell is a sentence, and keeps room for some words a line on a phone.
+WORDY = 40
+
 
 _TAG = re.compile(r"<[^>]*>")
 
@@ -354,9 +357,12 @@ def _cell(text: str, column: Column, *, first: bool) -> Markup:
     # A heading that says nothing would be announced as one all the same.
     if first and text:
         return Markup('<th scope="row">{}</th>').format(text)
-    kinds = [
-        kind for kind, holds in (("num", column.is_number), ("hidden", isinstance(text, Hidden))) if holds
-    ]
+    held = (
+        ("num", column.is_number),
+        ("hidden", isinstance(text, Hidden)),
+        ("wordy", not column.is_number and len(text) > WORDY),
+    )
+    kinds = [kind for kind, holds in held if holds]
     return Markup("<td{}>{}</td>").format(
         Markup(' class="{}"').format(" ".join(kinds)) if kinds else "", escape(text)
     )

@@ -102,15 +102,15 @@ def floor(*, home: str, names: list[str], notebooks: list[str]) -> Timed:
 
 
 def _settle() -> None:
+    os.environ |= {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
     import cxlib.charts
     import cxlib.run.pages  # noqa: F401
     import tests.inprocess  # noqa: F401
 
-    os.environ |= {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
-
 
 def _cells(name: str, *, home: str, notebooks: list[str]) -> int:
-    from cxlib.run.pages import Cover, render
+    from cxlib.exports.document import Cover
+    from cxlib.run.pages import render
     from tests.inprocess import executed
 
     os.environ["CX_HOME"] = home

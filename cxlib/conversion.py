@@ -19,10 +19,21 @@ import pyarrow.compute
 import pyarrow.parquet
 
 from cxlib.errors import IngestError, Problem, nearest
-from cxlib.frames import BLANK, DATE, DONT_KNOW, NOT_APPLICABLE, NOT_STATED, RESPONDENT, ROLE, ItemScale
+from cxlib.frames import (
+    BLANK,
+    COMMENT,
+    DATE,
+    DONT_KNOW,
+    NOT_APPLICABLE,
+    NOT_STATED,
+    RESPONDENT,
+    ROLE,
+    ItemScale,
+)
 from cxlib.mapping import DateMapping, DimensionMapping, ItemMapping, MappingSpec
 
 LONGEST_SEGMENT: Final = 200
+LONGEST_COMMENT: Final = 2000
 ISO_DATE: Final = DateMapping.model_fields["format"].default
 # What spreadsheets and survey tools leave around a text without showing it.
 _UNSEEN: Final = (
@@ -212,6 +223,27 @@ def _date_converter(spec: DateMapping, blank: Collection[str]) -> Convert:
     return convert_date
 
 
+def words(text: str) -> str:
+    """Return what a person wrote as one line: no control characters, spaces at its ends or in a row."""
+    # What YAML, a database or a terminal cannot hold, and what would turn the line around it about.
+    kept = "".join(
+        " " if char.isspace() else char
+        for char in unicodedata.normalize("NFC", text)
+        if char.isspace() or (unicodedata.category(char) not in {"Cc", "Cs"} and char not in _REORDERING)
+    )
+    return " ".join(kept.strip(EDGES).split())
+
+
+def _comment_converter(blank: Collection[str]) -> Convert:
+    blanks = {_fold(text) for text in blank} | {""}
+
+    def convert_comment(text: str) -> str | None:
+        said = words(text)
+        return None if _fold(said) in blanks else said
+
+    return convert_comment
+
+
 # ── The plan: what the mapping means in this engagement ─────────────────────────────────────────
 
 
@@ -274,6 +306,11 @@ def plan(
                 one.item, pa.int8(), one.column, _level_converter(one, scale, _labels(one, mapping), mapping)
             )
             for one, scale in items
+        ]
+        # After the items, under names that no item can have: who reads answers never meets them.
+        fields += [
+            Field(COMMENT + one.id, pa.string(), one.column, _comment_converter(mapping.blank))
+            for one in sorted(mapping.comments, key=lambda one: one.id)
         ]
     if problems:
         raise IngestError(

@@ -28,6 +28,8 @@ ROLE: Final = "role"
 RESPONDENT: Final = "respondent"
 DATE: Final = "date"
 NOT_STATED: Final = "not stated"
+# What a column of texts begins with in a batch: no item or segment can be called so.
+COMMENT: Final = "comment:"
 
 
 @dataclass(frozen=True, order=True)
@@ -284,6 +286,15 @@ RESPONSE: Final = _contract(
     ("share", "number", "n over invited, 0–1", True),
 )
 
+# By nothing but the role: what people wrote is never cut by a segment.
+COMMENTS: Final = _contract(
+    "comments",
+    ("wave", "text", "the round of assessment"),
+    ("question", "text", "id of the open question"),
+    ("role", "text", "role id; empty for everyone else: the roles that are not shown by themselves"),
+    ("text", "text", "what a person wrote, as a person of the house let it pass"),
+)
+
 PORTFOLIO: Final = _contract(
     "portfolio",
     ("engagement", "text", "its name in the store"),
@@ -365,6 +376,13 @@ def _column_problems(frame: pd.DataFrame, column: Column) -> Iterable[Problem]:
         yield Problem(where, "wrong kind", found=str(series.dtype), expected=column.kind)
     if not column.may_miss and series.isna().any():
         yield Problem(where, "has gaps", found=f"{int(series.isna().sum())} missing values", expected="none")
+
+
+def no_comments() -> pd.DataFrame:
+    """Return a COMMENTS frame in which nobody says anything."""
+    import pandas as pd
+
+    return pd.DataFrame({name: pd.Series(dtype="str") for name in COMMENTS.names()})
 
 
 def cut_name(dims: Iterable[str]) -> str:

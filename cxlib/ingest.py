@@ -23,9 +23,9 @@ import pyarrow as pa
 import pyarrow.compute
 import pyarrow.parquet
 
-from cxlib.conversion import EDGES, Convert, Field, Plan, Rejection, clean, plan, shown
+from cxlib.conversion import EDGES, LONGEST_COMMENT, Convert, Field, Plan, Rejection, clean, plan, shown
 from cxlib.errors import ContractError, IngestError, Problem, nearest
-from cxlib.frames import BLANK, DATE, DONT_KNOW, NOT_APPLICABLE, RESPONDENT, ROLE, ItemScale
+from cxlib.frames import BLANK, COMMENT, DATE, DONT_KNOW, NOT_APPLICABLE, RESPONDENT, ROLE, ItemScale
 from cxlib.mapping import MappingSpec
 from cxlib.sources import Batch, Source, SurveyFile, open_survey, widened
 
@@ -57,6 +57,7 @@ class Imported:
     columns_ignored : headers that the mapping does not read.
     scales : the own scale of each mapped item, sorted by item.
     items, roles, segments : counts of answers by item, of respondents by role and by segment value.
+    comments : how many wrote something, by open question.
     first_date, last_date : of the responses that bear one.
     has_ids : whether pseudonyms stand for ids of the file, or for its rows.
     notes : what was recognised or converted, a sentence each.
@@ -71,6 +72,7 @@ class Imported:
     items: Mapping[str, ItemCounts]
     roles: Mapping[str, int]
     segments: Mapping[str, Mapping[str, int]]
+    comments: Mapping[str, int]
     first_date: date | None
     last_date: date | None
     has_ids: bool
@@ -106,7 +108,8 @@ def convert(
         The engagement's secret, 16–64 bytes, which pseudonyms are keyed by.
     out
         Parquet file to write: respondent, role, the segments, date, then an int8 column an item,
-        sorted. The same input gives the same bytes. None: a dry run, nothing is written.
+        sorted, and a text column an open question, named by `frames.COMMENT` and its id. The same input
+        gives the same bytes. None: a dry run, nothing is written.
     progress
         Called now and then with the bytes done and the bytes in all.
 
@@ -273,6 +276,23 @@ class _Column:
         return pa.array(stored, self.target.type).take(array.indices)
 
 
+class _Comments:
+    """A column of what people wrote, on its way into a column of the output; nothing in it is rejected."""
+
+    def __init__(self, target: Field, convert: Convert, place: int) -> None:
+        self.target = target
+        self.place = place
+        self.said = self.cut = 0
+        self._convert = convert
+
+    def take(self, array: pa.Array) -> pa.Array:
+        said = [self._convert(text) for text in array.cast(pa.string()).to_pylist()]
+        self.said += sum(text is not None for text in said)
+        self.cut += sum(text is not None and len(text) > LONGEST_COMMENT for text in said)
+        kept = [text if text is None else text[:LONGEST_COMMENT].rstrip() for text in said]
+        return pa.array(kept, self.target.type)
+
+
 class _Occurrences:
     """Counts how often a 64-bit hash came before, at 8 bytes a row: sorted runs, merged as they grow."""
 
@@ -359,7 +379,12 @@ class _Reader:
         self._columns = {
             one.name: _Column(one, one.convert, positions[one.header], _named(one.header, positions))
             for one in plan.fields
-            if one.header is not None and one.convert is not None
+            if one.header is not None and one.convert is not None and not one.name.startswith(COMMENT)
+        }
+        self._comments = {
+            one.name: _Comments(one, one.convert, positions[one.header])
+            for one in plan.fields
+            if one.header is not None and one.convert is not None and one.name.startswith(COMMENT)
         }
         header = plan.mapping.id
         self._id = None if header is None else positions[header]
@@ -374,7 +399,8 @@ class _Reader:
     def tables(self) -> Iterator[pa.Table | None]:
         """Convert batch by batch; from the first rejected row on there is nothing to keep: None."""
         coded = {column.place for column in self._columns.values()} - {self._id}
-        read = coded | {self._id} if self._id is not None else {*coded, *self._survey.readable}
+        texts = {column.place for column in self._comments.values()}
+        read = {*coded, *texts, *(self._survey.readable if self._id is None else (self._id,))}
         for batch in self._survey.batches(read, coded):
             if batch.misfits:
                 self._misfits += len(batch.misfits)
@@ -398,7 +424,10 @@ class _Reader:
         arrays = [respondents]
         for one in self._plan.fields:
             column = self._columns.get(one.name)
-            if column is None:
+            if one.name in self._comments:
+                texts = self._comments[one.name]
+                arrays.append(texts.take(batch.columns[texts.place]))
+            elif column is None:
                 arrays.append(pa.repeat(pa.scalar(one.value, one.type), len(batch.rows)))
             else:
                 array = batch.columns[column.place]
@@ -461,7 +490,9 @@ class _Reader:
         items = {scale.item: self._item_counts(columns[scale.item].seen) for scale in self._plan.scales}
         dates = [one for one in columns[DATE].seen if one is not None] if DATE in columns else []
         counts = {
-            one.name: self._value_counts(one) for one in self._plan.fields if pa.types.is_string(one.type)
+            one.name: self._value_counts(one)
+            for one in self._plan.fields
+            if pa.types.is_string(one.type) and one.name not in self._comments
         }
         return Imported(
             rows=self._rows,
@@ -473,6 +504,7 @@ class _Reader:
             items=items,
             roles=counts[ROLE],
             segments={name: counts[name] for name in self._plan.segments},
+            comments={name.removeprefix(COMMENT): one.said for name, one in self._comments.items()},
             first_date=min(dates, default=None),
             last_date=max(dates, default=None),
             has_ids=self._id is not None,
@@ -496,6 +528,9 @@ class _Reader:
             plural = "s" * (self._empty != 1)
             first = ", ".join(map(str, self._empty_rows))
             yield f"{self._empty:,} empty row{plural} left out: row{plural} {first}{more}"
+        for name, one in self._comments.items():
+            cut = f", {one.cut:,} cut at {LONGEST_COMMENT:,} characters" if one.cut else ""
+            yield f"{one.said:,} comment{'s' * (one.said != 1)} to {name.removeprefix(COMMENT)}{cut}"
         if self._id is None:
             yield "no id column: pseudonyms stand for rows of the file"
         names = {BLANK: "blank", NOT_APPLICABLE: "not applicable", DONT_KNOW: "don't know"}
@@ -526,6 +561,8 @@ def _writer(out: Path | None, schema: pa.Schema) -> Iterator[Callable[[pa.Table]
         yield lambda table: None
         return
     waiting: list[pa.Table] = []
+    # Hardly a value stands twice in them.
+    unlike = {one for one in schema.names if one == RESPONDENT or one.startswith(COMMENT)}
     descriptor, name = tempfile.mkstemp(prefix=f".{out.name}.", suffix=".partial", dir=out.parent)
     temporary = Path(name)
     try:
@@ -533,8 +570,8 @@ def _writer(out: Path | None, schema: pa.Schema) -> Iterator[Callable[[pa.Table]
             with pa.parquet.ParquetWriter(
                 handle,
                 schema,
-                compression={one: "zstd" if one == RESPONDENT else "none" for one in schema.names},
-                use_dictionary=[one for one in schema.names if one != RESPONDENT],
+                compression={one: "zstd" if one in unlike else "none" for one in schema.names},
+                use_dictionary=[one for one in schema.names if one not in unlike],
                 write_statistics=False,
             ) as file:
 

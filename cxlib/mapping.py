@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints, model_validator
 
-from cxlib.declarations import Dimension, Id, Model, Name, Slug, at, read_document, validate
+from cxlib.declarations import Dimension, Id, Model, Name, Slug, Text, at, read_document, validate
 from cxlib.errors import nearest
 from cxlib.frames import HIGHEST, LOWEST, ItemScale
 
@@ -74,6 +74,14 @@ class ItemMapping(Model):
     values: dict[str, int] = {}
 
 
+class CommentMapping(Model):
+    """One column in which people wrote what they think, and the open question that they were asked."""
+
+    id: Id
+    column: str
+    text: Text
+
+
 class LongSpec(Model):
     """A file with a row an answer: the column that names the question, and the one that holds the answer.
 
@@ -119,6 +127,7 @@ class MappingSpec(Model):
     items: Annotated[list[ItemMapping], Field(min_length=1)]
     constructs: list[ConstructSpec] = []
     drivers: list[DriversSpec] = []
+    comments: list[CommentMapping] = []
     note: str = ""
 
     @model_validator(mode="after")
@@ -143,6 +152,12 @@ class MappingSpec(Model):
             for i, one in enumerate(construct.items):
                 if one not in items:
                     raise at(f"unknown item {one}{nearest(one, items)}", "constructs", c, "items", i)
+        for c, comment in enumerate(self.comments):
+            before = self.comments[:c]
+            if comment.id in (*items, *names, *(one.id for one in before)):
+                raise at(f"the id {comment.id} is there twice", "comments", c, "id")
+            if comment.column in (*self.about, *columns, *(one.column for one in before)):
+                raise at(f"column {comment.column!r} is read as something else", "comments", c, "column")
         made_of = {one: {one} for one in items} | {one.id: set(one.items) for one in self.constructs}
         for d, drive in enumerate(self.drivers):
             if drive.outcome not in made_of:
@@ -176,7 +191,7 @@ class MappingSpec(Model):
     @property
     def columns(self) -> list[str]:
         """Every column that the mapping reads, of a long file once it is wide."""
-        return [*self.about, *(item.column for item in self.items)]
+        return [*self.about, *(one.column for one in (*self.items, *self.comments))]
 
 
 def read_mapping(path: Path) -> MappingSpec:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from cxlib.anonymity import Release
 from cxlib.anonymity.rereleases import Issued, called, issue, told_apart, told_together
 from cxlib.errors import AnonymityError, Problem
-from cxlib.frames import DATE, NOT_STATED, RESPONDENT, UNSCORED
+from cxlib.frames import COMMENT, DATE, NOT_STATED, RESPONDENT, UNSCORED
 from cxlib.store import BatchRecord, Store
 
 if TYPE_CHECKING:
@@ -94,7 +94,8 @@ def item_columns(path: Path, dims: Sequence[str]) -> list[str]:
     import pyarrow.parquet as pq
 
     beside = {RESPONDENT, DATE, *dims}
-    return [name for name in pq.read_schema(path).names if name not in beside]
+    names = pq.read_schema(path).names
+    return [name for name in names if name not in beside and not name.startswith(COMMENT)]
 
 
 def _digests(
@@ -102,12 +103,15 @@ def _digests(
 ) -> tuple[NDArray[np.uint64], NDArray[np.uint64], list[tuple[str, ...]], pd.DataFrame]:
     """Return of each person of a batch: keyed numbers of all answers and of who it is, cell, items answered.
 
-    The day of an answer is in no report, and no part of either.
+    The day of an answer is in no report, and no part of either; nor is what somebody wrote: no count changes
+    with it, and comments are held against what is out by who wrote them.
     """
     import pandas as pd
+    import pyarrow.parquet as pq
 
-    frame = pd.read_parquet(path)
-    told = [name for name in sorted(frame) if name != DATE]
+    names = pq.read_schema(path).names
+    told = sorted(name for name in names if name != DATE and not name.startswith(COMMENT))
+    frame = pd.read_parquet(path, columns=told)
     digests, people = (
         pd.util.hash_pandas_object(frame[columns], index=False, hash_key=key).to_numpy(np.uint64)
         for columns in (told, [RESPONDENT])

@@ -3,7 +3,8 @@
 One function passes a tally through it: :func:`release`. What it decides by stands in modules of its own:
 `suppress` (a cell too small, and what a total would give away), `audit` (linear algebra over everything
 published), `bounds` (the attack that also knows that counts are whole and at least 0), `settle` (all of
-these until nothing changes). Who was invited passes it too: :func:`shown_invited`.
+these until nothing changes). Who was invited passes it too: :func:`shown_invited`; and so do comments, by a
+threshold of their own (:mod:`cxlib.anonymity.comments`).
 
 Source: this project's method, section 3.
 """

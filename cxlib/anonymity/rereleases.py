@@ -8,7 +8,7 @@ held against it: group by group, nested groups too, and by linear algebra over b
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import permutations
 
 import numpy as np
@@ -49,6 +49,8 @@ class Issued:
         Item ids, and (people × items) who answered which on its scale.
     people
         (people,) one number a person, whatever that person answered.
+    comments
+        Open question → who wrote something to it, as keyed digests, in each pool whose comments are shown.
     """
 
     dims: tuple[str, ...]
@@ -60,6 +62,7 @@ class Issued:
     items: tuple[str, ...]
     answered: Flags
     people: Digests
+    comments: Mapping[str, tuple[frozenset[str], ...]] = field(default_factory=dict)
 
     def by_person(self) -> Issued:
         """Return the same with a person known by who it is, and not by what it answered."""

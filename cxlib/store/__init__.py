@@ -24,6 +24,7 @@ from cxlib.registers import Kept
 from cxlib.settings import Settings
 from cxlib.store import batches as _batches
 from cxlib.store import commentaries as _commentaries
+from cxlib.store import comments as _comments
 from cxlib.store import engagements as _engagements
 from cxlib.store import registers as _registers
 from cxlib.store import releases as _releases
@@ -35,6 +36,7 @@ from cxlib.store.records import (
     EngagementSummary,
     FrameworkRecord,
     RegisterRecord,
+    Review,
 )
 from cxlib.store.schema import ACTIVE
 
@@ -44,6 +46,7 @@ __all__ = [
     "EngagementSummary",
     "FrameworkRecord",
     "RegisterRecord",
+    "Review",
     "Store",
     "has_wal_reset_bug",
     "sqlite_version",
@@ -298,6 +301,29 @@ class Store:
         with self._database.read() as connection:
             key = _engagements.require_wave(connection, slug, wave)
             return _commentaries.select_versions(connection, key)
+
+    # ── Comments ────────────────────────────────────────────────────────────────────────────────
+
+    def reviews(self, slug: str, wave: str) -> dict[str, Review]:
+        """Return what was said of each comment of a wave that was ever listed, by its digest."""
+        with self._database.read() as connection:
+            key = _engagements.require_wave(connection, slug, wave)
+            return _comments.select_reviews(connection, key)
+
+    def number_comments(self, slug: str, wave: str, found: Sequence[tuple[str, str]]) -> dict[str, Review]:
+        """Number comments, pairs (digest, batch), and return what was said of each; numbers never change."""
+        with self._database.write() as connection:
+            key = _engagements.require_wave(connection, slug, wave)
+            _comments.write_numbers(connection, key, found)
+            return _comments.select_reviews(connection, key)
+
+    def set_reviews(
+        self, slug: str, wave: str, verdicts: Mapping[int, tuple[str, str]], *, author: str
+    ) -> None:
+        """Keep what is said of comments: number → "show" or "leave", and words to show instead, or none."""
+        with self._database.write() as connection:
+            key = _engagements.require_wave(connection, slug, wave)
+            _comments.write_verdicts(connection, key, verdicts, author)
 
     # ── Releases ────────────────────────────────────────────────────────────────────────────────
 

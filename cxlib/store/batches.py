@@ -28,6 +28,7 @@ from sqlalchemy.exc import IntegrityError
 
 from cxlib.errors import ConflictError, ContractError, NotFoundError, nearest
 from cxlib.frames import RESPONDENT
+from cxlib.store.comments import forget_words
 from cxlib.store.records import BatchRecord
 from cxlib.store.schema import ACTIVE, UNDONE, import_batch, respondent, wave
 
@@ -237,6 +238,7 @@ def mark_undone(connection: Connection, slug: str, batch_id: str | None) -> Batc
         select(import_batch.c.key, import_batch.c.wave).where(import_batch.c.id == chosen[0].id)
     ).one()
     connection.execute(delete(respondent).where(respondent.c.wave == row.wave, respondent.c.batch == row.key))
+    forget_words(connection, row.key)
     changed = connection.execute(
         update(import_batch)
         .where(import_batch.c.key == row.key, import_batch.c.state == ACTIVE)

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from cxlib.declarations import EngagementSpec
-from cxlib.store.schema import ACTIVE
+from cxlib.store.schema import ACTIVE, SHOW
 
 
 @dataclass(frozen=True)
@@ -99,3 +99,19 @@ class RegisterRecord:
     rows: list[dict[str, Any]] = field(repr=False)
     author: str
     at: datetime
+
+
+@dataclass(frozen=True)
+class Review:
+    """What was said of one comment: its number in the wave, "show", "leave" or "" (nobody has looked), the
+    words to show instead of its own (or none), by whom and when, in UTC."""
+
+    number: int
+    verdict: str
+    words: str
+    author: str
+    at: datetime | None
+
+    @property
+    def is_shown(self) -> bool:
+        return self.verdict == SHOW

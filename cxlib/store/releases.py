@@ -24,6 +24,7 @@ def write_release(connection: Connection, run: str, wave_key: int, made: Issued)
         "shown": sorted(made.shown),
         "withheld": sorted(made.withheld),
         "items": made.items,
+        "comments": {id_: [sorted(pool) for pool in pools] for id_, pools in made.comments.items()},
     }
     members = made.digests.astype("<u8").tobytes() + made.places.astype("<u4").tobytes()
     members += made.people.astype("<u8").tobytes()
@@ -63,4 +64,5 @@ def _issued(content: dict[str, Any], members: bytes) -> Issued:
         items,
         np.unpackbits(bits, axis=1, count=len(items)).astype(bool),
         np.frombuffer(members, "<u8", people, 12 * people),
+        {id_: tuple(map(frozenset, pools)) for id_, pools in content.get("comments", {}).items()},
     )

@@ -34,6 +34,8 @@ from sqlalchemy import (
 
 ACTIVE = "active"
 UNDONE = "undone"
+SHOW = "show"
+LEAVE = "leave"
 
 VERSION_TABLE = "cx_version"
 
@@ -257,4 +259,21 @@ release = Table(
     Column("members", LargeBinary, nullable=False),
     Column("made_at", UtcDateTime, nullable=False),
     Column("out_at", UtcDateTime),
+)
+
+# What a person of the house said of a comment, known by a keyed digest of who wrote what to which question:
+# who writes another text is to be looked at again. No `verdict` yet: it was listed, and nobody has said.
+comment = Table(
+    "comment",
+    metadata,
+    Column("wave", Integer, ForeignKey("wave.key"), primary_key=True, autoincrement=False),
+    Column("digest", String(32), primary_key=True),
+    Column("number", Integer, nullable=False),
+    Column("batch", Integer, ForeignKey("import_batch.key"), nullable=False),
+    Column("verdict", String(5)),
+    Column("words", Text),
+    Column("author", Text, nullable=False),
+    Column("at", UtcDateTime),
+    UniqueConstraint("wave", "number"),
+    CheckConstraint(f"verdict IN ('{SHOW}', '{LEAVE}')", name="verdict"),
 )

@@ -248,6 +248,18 @@ class Engagement:
         """Return the bounds of items whose answers in a group all stand at one level: BOUNDS frame."""
         return self._of_wave(self.extract.release.bounds)
 
+    def comments(self) -> pd.DataFrame:
+        """Return what people wrote in this wave and may be shown: COMMENTS frame.
+
+        In an order that tells nothing; an empty role is everyone else, the roles not shown by themselves.
+        """
+        return self._of_wave(self.extract.comments)
+
+    @property
+    def open_questions(self) -> dict[str, str]:
+        """The open questions of this wave by id, whether or not anything may be shown of what was written."""
+        return dict(self.facts.questions) if self.wave.id == self.facts.wave else {}
+
     def _of_wave(self, frame: pd.DataFrame) -> pd.DataFrame:
         return frame[frame[WAVE] == self.wave.id].reset_index(drop=True)
 
@@ -471,6 +483,9 @@ class Engagement:
 
     def set_chapter(self, *_: Any, **__: Any) -> Any:
         raise self._read_only("say something to a chapter")
+
+    def review(self, *_: Any, **__: Any) -> Any:
+        raise self._read_only("review comments")
 
     def set_register(self, *_: Any, **__: Any) -> Any:
         raise self._read_only("load a register")

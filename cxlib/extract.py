@@ -5,6 +5,7 @@
       framework.yaml        the instrument, byte for byte as it was used
       groups.parquet  counts.parquet  withheld.parquet  bounds.parquet
       estimates.parquet  reliability.parquet  drivers.parquet  invited.parquet
+      comments.parquet      what people wrote, where the door and a person of the house let it pass
       commentary.json       what the analyst says to this report
       registers.json        touch points, promises, standards, measures, actions: roles, and nobody's name
 
@@ -26,6 +27,7 @@ from cxlib.commentary import Commentary
 from cxlib.errors import ContractError, NotFoundError, Problem
 from cxlib.frames import (
     BOUNDS,
+    COMMENTS,
     COUNTS,
     DRIVERS,
     ESTIMATES,
@@ -35,13 +37,16 @@ from cxlib.frames import (
     ROLE,
     WITHHELD,
     check,
+    no_comments,
 )
 from cxlib.registers import Kept, Registers, from_plain
 
 if TYPE_CHECKING:
     import pandas as pd
 
-FORMAT = 4
+FORMAT = 5
+# Without comments, and the same besides.
+BEFORE_COMMENTS = 4
 REGISTERS = "registers.json"
 COMMENTARY = "commentary.json"
 
@@ -77,7 +82,8 @@ class Facts:
     """Everything an extract says beside its frames.
 
     `waves` are those up to the extract's own, oldest first; `targets` levels 1–5 by step or item id;
-    `declared` the items and constructs that mappings declared; `data_date` the last answer's date.
+    `declared` the items and constructs that mappings declared; `data_date` the last answer's date;
+    `questions` the open questions of the extract's wave by id, whether or not a comment may be shown.
     """
 
     engagement: str
@@ -97,6 +103,7 @@ class Facts:
     data_date: str | None
     notes: tuple[str, ...]
     library: str
+    questions: Mapping[str, str] = field(default_factory=dict)
     format: int = FORMAT
 
 
@@ -113,6 +120,7 @@ class Extract:
     invited: pd.DataFrame
     registers: Mapping[str, Kept] = field(default_factory=dict)
     commentary: Commentary = field(default_factory=Commentary)
+    comments: pd.DataFrame = field(default_factory=no_comments)
 
 
 def write_extract(extract: Extract, folder: Path) -> None:
@@ -187,14 +195,20 @@ def read_extract(folder: Path) -> Extract:
             frames[name] = check(pd.read_parquet(folder / f"{name}.parquet"), contract, dims)
     counted = {name: frames.pop(name) for name in COUNTED}
     release = Release(cuts=facts.cuts, dims=dims, threshold=facts.threshold_scores, **counted)
+    comments = no_comments()
+    if facts.format > BEFORE_COMMENTS:
+        with _readable(folder, f"{COMMENTS.name}.parquet"):
+            comments = check(pd.read_parquet(folder / f"{COMMENTS.name}.parquet"), COMMENTS)
     with _readable(folder, REGISTERS):
         registers = from_plain(json.loads((folder / REGISTERS).read_text(encoding="utf-8")))
     with _readable(folder, COMMENTARY):
         said = Commentary.from_plain(json.loads((folder / COMMENTARY).read_text(encoding="utf-8")))
-    return Extract(facts, document, release, **frames, registers=registers, commentary=said)
+    return Extract(
+        facts, document, release, **frames, registers=registers, commentary=said, comments=comments
+    )
 
 
-# The frames of an extract, each in a file of its name.
+# The frames of an extract by group, each in a file of its name.
 CONTRACTS = {
     "groups": GROUPS,
     "counts": COUNTS,
@@ -211,7 +225,9 @@ COUNTED = ("groups", "counts", "withheld", "bounds")
 
 def _files(extract: Extract, dims: tuple[str, ...]) -> list[tuple[str, pd.DataFrame, list[str]]]:
     held = {**vars(extract.release), **vars(extract)}
-    return [(name, held[name], contract.names(dims)) for name, contract in CONTRACTS.items()]
+    found = [(name, held[name], contract.names(dims)) for name, contract in CONTRACTS.items()]
+    # No cut and no segment: comments stand under a role, or under none.
+    return [*found, (COMMENTS.name, extract.comments, COMMENTS.names())]
 
 
 @contextmanager
@@ -230,7 +246,7 @@ def _readable(folder: Path, name: str) -> Iterator[None]:
 
 
 def _facts(plain: dict[str, Any]) -> Facts:
-    if plain.get("format") != FORMAT:
+    if plain.get("format") not in (BEFORE_COMMENTS, FORMAT):
         raise ContractError(
             f"the extract has format {plain.get('format')}; this cxlib reads format {FORMAT}",
             fix="Make the report again with this version.",

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable, Container, Mapping, Sequence
+from collections.abc import Callable, Collection, Container, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from cxlib import anonymity, estimates
+from cxlib import anonymity, estimates, reviewing
+from cxlib.anonymity.comments import Comment, Pools, shown
 from cxlib.anonymity.rereleases import Issued
 from cxlib.commentary import Commentary, CommentarySpec, ToneSpec, composed
 from cxlib.creation import check_fit
@@ -27,7 +28,7 @@ from cxlib.errors import (
     nearest,
 )
 from cxlib.extract import Extract, Facts, RoleFacts, WaveFacts, read_extract
-from cxlib.frames import DATE, INVITED, ROLE, WAVE
+from cxlib.frames import COMMENTS, DATE, INVITED, ROLE, WAVE
 from cxlib.framework import Framework, parse_framework
 from cxlib.framework.versions import Comparison, compare_frameworks
 from cxlib.ingest import Imported, convert
@@ -255,7 +256,7 @@ class LiveEngagement(Engagement):
                 source_name=path.name,
                 source_sha256=digest,
                 mapping_document=document.text,
-                declared=instrument.to_plain(),
+                declared={**instrument.to_plain(), **_questions(spec)},
             )
         finally:
             staged.unlink(missing_ok=True)
@@ -359,14 +360,17 @@ class LiveEngagement(Engagement):
 
     def issued(self) -> dict[str, Issued]:
         """Return what a run made now would show, wave by wave, and of whom; for the store alone."""
-        return issued(
-            self.store,
-            self._slug,
-            self._batches(),
-            [one.id for one in self._waves()],
-            self.spec.dims,
-            self.extract.release,
-        )
+        released = self.extract.release
+        waves = [one.id for one in self._waves()]
+        out = issued(self.store, self._slug, self._batches(), waves, self.spec.dims, released)
+        found, kept = self._at_the_door(released)
+        told: dict[str, tuple[frozenset[str], ...]] = {}
+        # Of whom nothing is shown, nothing is out.
+        for question, role in dict.fromkeys(row[:2] for row in shown(found, kept)):
+            told[question] = (*told.get(question, ()), kept[question][role])
+        if told:
+            out[self.wave_id] = replace(out[self.wave_id], comments=told)
+        return out
 
     def check_rerelease(self, issued: Mapping[str, Issued] | None = None) -> None:
         """Hold what a run made now would show against what is out of the same waves.
@@ -376,7 +380,29 @@ class LiveEngagement(Engagement):
         AnonymityError
             Naming the groups by which the two would tell on fewer people than the threshold.
         """
-        check_against_out(self.store, self._slug, issued or self.issued(), self.spec.anonymity.scores)
+        check_against_out(self.store, self._slug, issued or self.issued(), self.spec.anonymity)
+
+    def written(self) -> list[reviewing.Written]:
+        """List what people wrote in this wave, numbered, with what was said of it; for the house alone."""
+        return reviewing.listed(self.store, self._slug, self.wave_id)
+
+    def review(
+        self,
+        *,
+        show: Collection[int] = (),
+        leave: Collection[int] = (),
+        reword: Mapping[int, str] | None = None,
+        by: str = "",
+    ) -> int:
+        """Say of listed comments whether they may be shown; see :func:`cxlib.reviewing.review`."""
+        return reviewing.review(
+            self.store, self._slug, self.wave_id, show=show, leave=leave, reword=reword, by=by
+        )
+
+    def _at_the_door(self, released: anonymity.Release) -> tuple[list[Comment], dict[str, Pools]]:
+        return reviewing.at_the_door(
+            self.store, self._slug, self.wave_id, released, self.spec.anonymity.comments
+        )
 
     def at_wave(self, wave: str) -> LiveEngagement:
         """Return a handle on another wave of the same engagement."""
@@ -401,7 +427,13 @@ class LiveEngagement(Engagement):
             tuple(sorted(self.store.register_versions(self._slug).items())),
             str(self.store.assumptions(self._slug)),
             self.commentary.version,
+            *self._said_of_comments(),
         )
+
+    def _said_of_comments(self) -> list[str]:
+        """Tell one state of the review from another; nothing where nobody has said anything."""
+        reviews = self.store.reviews(self._slug, self.wave_id)
+        return sorted(f"{digest} {one.verdict} {one.words}" for digest, one in reviews.items() if one.verdict)
 
     @property
     def fingerprint(self) -> str:
@@ -442,6 +474,9 @@ class LiveEngagement(Engagement):
             declared=instrument.to_plain(),
             data_date=self._last_answer(),
             notes=tuple(dict.fromkeys(_note(one) for one in self._batches() if _note(one))),
+            questions=reviewing.open_questions(
+                self.store.batches(self._slug, self.wave_id), instrument.language
+            ),
             library=library_version(),
         )
         return Extract(
@@ -454,7 +489,15 @@ class LiveEngagement(Engagement):
             invited=invited,
             registers=self.store.registers(self._slug),
             commentary=self.store.commentary(self._slug, self.wave_id),
+            comments=self._comments(release),
         )
+
+    def _comments(self, release: anonymity.Release) -> pd.DataFrame:
+        """Return what people wrote in this wave, as far as it was looked at and may be shown."""
+        import pandas as pd
+
+        rows = [(self.wave_id, *one) for one in shown(*self._at_the_door(release))]
+        return pd.DataFrame(rows, columns=COMMENTS.names()).astype("str")
 
     def _invited(self, release: anonymity.Release) -> pd.DataFrame:
         """Say how many were invited, in the groups of the release plan that the table knows and may show."""
@@ -575,6 +618,12 @@ def open_live(
     except BaseException:
         store.close()
         raise
+
+
+def _questions(spec: MappingSpec) -> dict[str, list[dict[str, Any]]]:
+    """Return the open questions of a mapping as plain data; nothing where it has none."""
+    asked = [{"id": one.id, "text": one.text} for one in spec.comments]
+    return {"questions": asked} if asked else {}
 
 
 @lru_cache(maxsize=8)

@@ -191,7 +191,8 @@ class MappingSpec(Model):
     @property
     def columns(self) -> list[str]:
         """Every column that the mapping reads, of a long file once it is wide."""
-        return [*self.about, *(one.column for one in (*self.items, *self.comments))]
+        answers = [item.column for item in self.items]
+        return [*self.about, *answers, *(comment.column for comment in self.comments)]
 
 
 def read_mapping(path: Path) -> MappingSpec:

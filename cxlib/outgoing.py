@@ -13,7 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cxlib.anonymity import Release
+from cxlib.anonymity.comments import told_by
 from cxlib.anonymity.rereleases import Issued, called, issue, told_apart, told_together
+from cxlib.declarations import Thresholds
 from cxlib.errors import AnonymityError, Problem
 from cxlib.frames import COMMENT, DATE, NOT_STATED, RESPONDENT, UNSCORED
 from cxlib.store import BatchRecord, Store
@@ -61,15 +63,16 @@ def issued(
     return out
 
 
-def check_against_out(store: Store, slug: str, issued: Mapping[str, Issued], threshold: int) -> None:
+def check_against_out(store: Store, slug: str, issued: Mapping[str, Issued], smallest: Thresholds) -> None:
     """Hold what a run shows against what is out of the same waves of an engagement.
 
     Raises
     ------
     AnonymityError
-        Naming the groups by which the two would tell on fewer people than the threshold.
+        Naming the groups, and the open questions, by which the two would tell on fewer people than the
+        threshold.
     """
-    problems = []
+    problems, threshold = list[Problem](), smallest.scores
     for wave, made in issued.items():
         out = store.releases(slug, wave)
         beside = {f"run {run}": told_apart(before, made, threshold) for run, before in out.items()}
@@ -79,6 +82,19 @@ def check_against_out(store: Store, slug: str, issued: Mapping[str, Issued], thr
             Problem(f"wave {wave}, {called(group)}", f"tells on fewer than {threshold} people beside {what}")
             for what, groups in beside.items()
             for group in groups
+        ]
+        # The door has held the comments against what was out then; more may be out by now.
+        problems += [
+            Problem(
+                f"wave {wave}, comments to {question}",
+                f"tell on fewer than {smallest.comments} people beside what is out",
+            )
+            for question, pools in made.comments.items()
+            if told_by(
+                [one.comments.get(question, ()) for one in out.values()],
+                {str(at): people for at, people in enumerate(pools)},
+                smallest.comments,
+            )
         ]
     if problems:
         raise AnonymityError(

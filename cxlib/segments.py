@@ -15,7 +15,7 @@ from cxlib.anonymity import Release
 from cxlib.commentary import Commentary
 from cxlib.errors import NotFoundError, nearest
 from cxlib.extract import COUNTED, Extract
-from cxlib.frames import NOT_STATED, ROLE, cut_name
+from cxlib.frames import NOT_STATED, ROLE, cut_name, no_comments
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -82,10 +82,12 @@ def extract_of(extract: Extract, dim: str, unit: str) -> Extract:
             segments={id_: name for id_, name in facts.segments.items() if id_ != dim},
             # Populations are of the whole engagement; how many the unit invited stands in `invited`.
             roles=tuple(replace(role, population=None) for role in facts.roles),
+            questions={},
         ),
         release=Release(cuts=cuts, dims=dims, threshold=release.threshold, **counted),
-        # What an analyst said was said of the whole.
+        # What an analyst said was said of the whole, and comments are cut by no segment.
         commentary=Commentary(),
+        comments=no_comments(),
         **frames,
     )
 

@@ -18,6 +18,7 @@ import typer
 
 from cxlib.cli import anonymity as _anonymity
 from cxlib.cli import batch as _batch
+from cxlib.cli import comments as _comments
 from cxlib.cli import framework as _framework
 from cxlib.cli import printing
 from cxlib.cli import registers as _registers
@@ -39,8 +40,8 @@ app = typer.Typer(
 
 app.add_typer(_framework.app, name="framework")
 for _command in (
-    _registers.add, _anonymity.anonymity, _runs.comment, _runs.approve, _runs.export, _runs.runs,
-    _batch.batch,
+    _registers.add, _anonymity.anonymity, _comments.comments, _runs.comment, _runs.approve,
+    _runs.export, _runs.runs, _batch.batch,
 ):  # fmt: skip
     app.command()(_command)
 

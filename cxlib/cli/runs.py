@@ -67,7 +67,7 @@ def comment(
         if versions:
             _list_versions(list(eng.store.commentaries(eng.slug, eng.wave_id)), as_json)
             return
-        author = _login() if by is None else by
+        author = login() if by is None else by
         if restore is not None:
             kept = eng.restore_commentary(restore, by=author)
         else:
@@ -93,7 +93,7 @@ def approve(
 
     settings = read_settings()
     was = find_run(settings, run)
-    found = approve(settings, run, by=_login() if by is None else by)
+    found = approve(settings, run, by=login() if by is None else by)
     if as_json:
         printing.print_json(_plain(found))
     elif not was.is_draft:
@@ -215,7 +215,7 @@ def _plain(found: Any) -> dict[str, Any]:
     }
 
 
-def _login() -> str:
+def login() -> str:
     try:
         return getpass.getuser()
     except (KeyError, OSError):

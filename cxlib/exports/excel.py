@@ -95,6 +95,12 @@ def sheets(results: Mapping[str, Any]) -> Iterator[Sheet]:
     yield _of("Trend", "Levels wave by wave", results["trend"])
     yield _of("Reliability", "How well the questions of a step hang together", results["reliability"])
     yield _of("Drivers", "What goes with the answers to the outcome questions", results["drivers"])
+    said = [
+        {"wording": results["open_questions"].get(one["question"], ""), **one}
+        # A run that was made before there were any has none.
+        for one in results.get("comments", ())
+    ]
+    yield _of("Comments", "What people wrote, where it may be shown; no role: everyone else", said)
     yield _fields("Targets", "The levels aimed at, by step and item", results["targets"])
     yield _fields("Unweighted", "Means in which everyone counts alike", results["unweighted"])
     for name, rows in results["registers"].items():

@@ -29,7 +29,7 @@ from cxlib.settings import read_settings
 if TYPE_CHECKING:
     from cxlib.engagement import Engagement
 
-SCHEMA = 5
+SCHEMA = 6
 
 # What is in the file, part by part: a frame's contract, the same for each published cut, or a value's type.
 FRAMES = {
@@ -40,6 +40,7 @@ FRAMES = {
     "reliability": frames.RELIABILITY,
     "drivers": frames.DRIVERS,
     "bounds": frames.BOUNDS,
+    "comments": frames.COMMENTS,
 }
 BY_CUT = {"scores": frames.SCORES, "metrics": frames.METRICS, "distribution": frames.DISTRIBUTION}
 VALUES: dict[str, Any] = {
@@ -62,6 +63,7 @@ VALUES: dict[str, Any] = {
     "registers": dict[str, list[dict[str, Any]]],
     "register_figures": dict[str, Any],
     "assumptions": dict[str, dict[str, Any]],
+    "open_questions": dict[str, str],
 }
 
 
@@ -102,6 +104,8 @@ def results(eng: Engagement) -> dict[str, Any]:
         "reliability": records(eng.reliability()),
         "drivers": records(eng.drivers()),
         "bounds": records(eng.bounds()),
+        "open_questions": eng.open_questions,
+        "comments": records(eng.comments()),
         "targets": eng.targets,
         "scales": eng.other_scales,
         "registers": {name: records(frame) for name, frame in eng.registers.items()},

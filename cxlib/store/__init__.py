@@ -38,9 +38,11 @@ from cxlib.store.records import (
     RegisterRecord,
     Review,
 )
-from cxlib.store.schema import ACTIVE
+from cxlib.store.schema import ACTIVE, LEAVE, SHOW
 
 __all__ = [
+    "LEAVE",
+    "SHOW",
     "BatchRecord",
     "EngagementRecord",
     "EngagementSummary",

@@ -34,6 +34,7 @@ from cxlib.tables.registers import (
 )
 from cxlib.tables.scored import chapter, goals, scorecard, waves
 from cxlib.tables.summary import summary
+from cxlib.tables.voiced import comments
 
 __all__ = [
     "Html",
@@ -43,6 +44,7 @@ __all__ = [
     "bullets",
     "change",
     "chapter",
+    "comments",
     "described_levels",
     "disagreement",
     "drivers",

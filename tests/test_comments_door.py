@@ -19,8 +19,7 @@ SPREAD = [1, 2, 3, 4, 5]
 def released(**n: int) -> Release:
     """Return a release of so many people a role, all of one place."""
     rows = [row for role, of in n.items() for row in people(of, role, grain_mill=SPREAD)]
-    found = sample(rows, cuts=((), ("role",))).release
-    return found
+    return sample(rows, cuts=((), ("role",))).release
 
 
 def hidden(release: Release) -> set[str]:

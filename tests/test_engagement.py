@@ -26,7 +26,7 @@ from cxlib.errors import (
     ReadOnlyError,
 )
 from cxlib.extract import read_extract, write_extract
-from cxlib.frames import BOUNDS, COUNTS, DRIVERS, ESTIMATES, GROUPS, INVITED, RELIABILITY
+from cxlib.frames import BOUNDS, COMMENTS, COUNTS, DRIVERS, ESTIMATES, GROUPS, INVITED, RELIABILITY
 from cxlib.live import LiveEngagement, open_engagement
 from cxlib.settings import Settings, read_settings
 from cxlib.store import Store
@@ -180,6 +180,7 @@ def test_the_extract_holds_the_contracts_columns_and_no_other(folder: Path) -> N
         "drivers.parquet": DRIVERS.names(dims),
         "invited.parquet": INVITED.names(dims),
         "withheld.parquet": ["wave", "cut", *dims, "item"],
+        "comments.parquet": COMMENTS.names(),
     }
     assert {path.name: pq.read_schema(path).names for path in folder.glob("*.parquet")} == expected
     assert {path.name for path in folder.iterdir()} == {

@@ -26,7 +26,7 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["wave"], ["wave.key"], name="fk_comment_wave"),
         sa.ForeignKeyConstraint(["batch"], ["import_batch.key"], name="fk_comment_batch"),
         sa.UniqueConstraint("wave", "number", name="uq_comment_wave_number"),
-        sa.CheckConstraint("verdict IN ('show', 'leave')", name="ck_comment_verdict"),
+        sa.CheckConstraint("verdict IN ('show', 'leave')", name=op.f("ck_comment_verdict")),
     )
 
 

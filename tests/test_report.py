@@ -147,7 +147,7 @@ def test_a_run_holds_extract_notebooks_results_page_and_manifest(demo: Made) -> 
         "extract/extract.json", "extract/framework.yaml", "extract/groups.parquet", "extract/counts.parquet",
         "extract/withheld.parquet", "extract/estimates.parquet", "extract/reliability.parquet",
         "extract/drivers.parquet", "extract/invited.parquet", "extract/registers.json",
-        "extract/commentary.json", "extract/bounds.parquet",
+        "extract/commentary.json", "extract/bounds.parquet", "extract/comments.parquet",
     }  # fmt: skip
 
 

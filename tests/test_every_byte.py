@@ -6,6 +6,7 @@ import base64
 import datetime as dt
 import gzip
 import io
+import json
 import re
 import zipfile
 from collections.abc import Iterable
@@ -36,6 +37,7 @@ from tests.inprocess import report_of
 from tests.made import Made
 from tests.opened import layers, opened
 from tests.samples import DIARY, bakery, declared, mapping, share_of, survey
+from tests.test_segments import strange_rows
 
 EVERY_FORMAT = ("html", "json", *FILES)
 FAILED = "left in the lurch"
@@ -233,6 +235,20 @@ def test_no_byte_of_a_clients_run_is_another_clients(
         mine = found_in(settings.runs / slug, {b"0"}, as_written(CLIENTS[slug]))
         for wanted in ("report.html", "extract/extract.json", *FILES.values()):
             assert [name for name in mine if wanted in name], wanted
+
+
+def test_a_units_run_holds_rows_of_the_whole_run_and_nothing_else(
+    batch: tuple[Settings, dict[str, set[bytes]], list[bytes]],
+) -> None:
+    settings, _, _ = batch
+    found = {
+        tuple(json.loads(path.read_text(encoding="utf-8"))["segment"]): path.parent
+        for path in settings.runs.glob("first/*/*/manifest.json")
+    }
+    whole = found.pop(())
+    assert len(found) > 1
+    for (dim, unit), folder in found.items():
+        assert strange_rows(whole / "extract", folder / "extract", dim, unit) == []
 
 
 def test_what_a_command_says_of_a_run_is_nobodys(

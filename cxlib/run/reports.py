@@ -34,7 +34,7 @@ from cxlib.errors import KernelError, ReportError, nearest
 from cxlib.exports.document import Cover
 from cxlib.extract import read_extract, write_extract
 from cxlib.live import LiveEngagement
-from cxlib.run.exporting import ALWAYS, FILES, exports_of, report_of
+from cxlib.run.exporting import ALWAYS, FILES, draw_ahead, exports_of, report_of
 from cxlib.run.pages import framed
 from cxlib.run.results import results, to_json
 from cxlib.run.sections import Remark, Written, write
@@ -134,7 +134,8 @@ def make_report(
         (making / "notebooks").mkdir()
         at_once = at_once or os.cpu_count() or 1
         with_results = bool({"json", "xlsx"} & set(formats))
-        seconds = _execute_all(notebooks, making, eng, say, at_once, with_results=with_results)
+        ahead = partial(draw_ahead, language=eng.words.spoken, branding=look, formats=formats)
+        seconds = _execute_all(notebooks, making, eng, say, at_once, ahead, with_results=with_results)
         look.keep(making / BRANDING)
         seconds |= _write_out(making, run_id, eng, look, moment, formats, say)
         _write_manifest(making, eng, run_id, moment, seconds, job, segment)
@@ -274,12 +275,14 @@ def _execute_all(
     eng: Engagement,
     say: Callable[[str], None],
     at_once: int,
+    ahead: Callable[[NotebookNode], object],
     *,
     with_results: bool,
 ) -> dict[str, float]:
     """Execute the notebooks, several at a time, each in a kernel of its own; the first failure ends it.
 
-    This process waits for the kernels, and works out `results.json` meanwhile.
+    This process waits for the kernels; meanwhile it works out `results.json`, and does what can be done
+    `ahead` with each notebook that has been executed, one after the other.
     """
 
     def timed(work: Callable[[], object], what: str) -> float:
@@ -291,13 +294,16 @@ def _execute_all(
     def write_results() -> None:
         (making / RESULTS).write_text(to_json(results(eng)), encoding="utf-8")
 
+    def execute(path: Path) -> None:
+        after.submit(ahead, _execute(path, making, eng))
+
     # Threads do: the work is done by the kernels, and no thread changes where this process stands.
-    with ThreadPoolExecutor(at_once + 1) as pool:
+    with ThreadPoolExecutor(1) as after, ThreadPoolExecutor(at_once + 1) as pool:
         running = (
             {"results": pool.submit(timed, write_results, "working out the results")} if with_results else {}
         )
         running |= {
-            path.stem: pool.submit(timed, partial(_execute, path, making, eng), f"running {path.stem}")
+            path.stem: pool.submit(timed, partial(execute, path), f"running {path.stem}")
             for path in notebooks
         }
         try:
@@ -305,6 +311,7 @@ def _execute_all(
         except BaseException:
             for one in running.values():
                 one.cancel()
+            after.shutdown(wait=False, cancel_futures=True)
             raise
 
 

@@ -31,7 +31,7 @@ from cxlib.store import Store
 from tests.conftest import Cx, refused
 from tests.samples import bakery, declared, mapping, share_of, survey
 
-CLIENTS = [f"c{number:02d}" for number in range(12)]
+CLIENTS = [f"c{number:02d}" for number in range(40)]
 # What goes wrong, by the client that it goes wrong for; a file that is there says that it went wrong once.
 CELL = """
 import os, pathlib, time
@@ -51,7 +51,7 @@ engagement
 
 @pytest.fixture(scope="module")
 def many(tmp_path_factory: pytest.TempPathFactory) -> Settings:
-    """A store of twelve clients with the same answers; imported once."""
+    """A store of forty clients with the same answers; imported once."""
     home = tmp_path_factory.mktemp("many")
     settings = read_settings({"CX_HOME": str(home)})
     path, map_ = survey(home / "spring.csv"), mapping(home)
@@ -99,31 +99,34 @@ def hold_true(settings: Settings, manifest: Path) -> None:
             assert json.loads((folder / MANIFEST).read_text())["files"] == line["files"]
             assert line["seconds"]["total"] > 0
             assert line["peak_mb"] > 50
+            # A forked kernel begins with what its parent has imported.
+            assert set(line["kernels_mb"]) == {"0_probe"}
+            assert line["kernels_mb"]["0_probe"] > 50
     assert not list(settings.runs.glob("*/*/.making-*"))
 
 
 # ── Faults ──────────────────────────────────────────────────────────────────────────────────────
 
 
-def test_a_poisoned_client_stops_no_other_and_leaves_its_cause(
+def test_a_poisoned_client_among_40_stops_no_other_and_leaves_its_cause(
     clients: Settings, trouble: Callable[[str, str], None]
 ) -> None:
-    trouble("c05", "the third oven is cold")
+    trouble("c17", "the third oven is cold")
     done = run_batch(jobs(clients), clients, Processes(clients, 2))
-    assert (done.count("done"), done.count("failed")) == (11, 1)
-    assert runs_of(clients) == Counter({name: 1 for name in CLIENTS if name != "c05"})
+    assert (done.count("done"), done.count("failed")) == (39, 1)
+    assert runs_of(clients) == Counter({name: 1 for name in CLIENTS if name != "c17"})
     hold_true(clients, done.manifest)
     (failed,) = (one for one in done.outcomes.values() if one.state == "failed")
     assert "the third oven is cold" in failed.cause
     left = Path(failed.kept)
-    assert {one.engagement for one in find_runs(clients)} == set(CLIENTS) - {"c05"}
+    assert {one.engagement for one in find_runs(clients)} == set(CLIENTS) - {"c17"}
     assert "the third oven is cold" in (left / "cause.txt").read_text()
     assert (left / "notebooks" / "0_probe.ipynb").is_file()
     # A cell that fails would fail again: it is tried once, and the next batch tries it again.
     assert [one["attempt"] for one in lines_of(done.manifest) if one["event"] == "failed"] == [1]
     again = run_batch(jobs(clients), clients, Processes(clients, 2))
-    assert (again.count("skipped"), again.count("failed")) == (11, 1)
-    assert sum(runs_of(clients).values()) == 11
+    assert (again.count("skipped"), again.count("failed")) == (39, 1)
+    assert sum(runs_of(clients).values()) == 39
 
 
 def test_a_kernel_that_is_killed_is_tried_again(

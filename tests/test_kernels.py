@@ -468,7 +468,7 @@ def test_the_peak_of_a_kernels_memory_is_known_when_it_is_shut_down(
 ) -> None:
     monkeypatch.setenv("CX_KERNEL_FORK", fork)
     found = []
-    for source in ("0", "len(bytes(300_000_000))", "import os; os._exit(3)"):
+    for source in ("0", 'len(b"x" * 300_000_000)', "import os; os._exit(3)"):
         made = kernels.manager_in(tmp_path)
         client = NotebookClient(
             v4.new_notebook(cells=[v4.new_code_cell(source)]),

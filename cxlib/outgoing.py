@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from cxlib.anonymity import Release
 from cxlib.anonymity.rereleases import Issued, called, issue, told_apart
 from cxlib.errors import AnonymityError, Problem
-from cxlib.frames import DATE, NOT_STATED, RESPONDENT, UNSCORED
+from cxlib.frames import DATE, NOT_STATED, RESPONDENT, SHARD, UNSCORED
 from cxlib.store import BatchRecord, Store
 
 if TYPE_CHECKING:
@@ -88,7 +88,7 @@ def item_columns(path: Path, dims: Sequence[str]) -> list[str]:
     """Name the columns of a batch that hold answers."""
     import pyarrow.parquet as pq
 
-    beside = {RESPONDENT, DATE, *dims}
+    beside = {RESPONDENT, SHARD, DATE, *dims}
     return [name for name in pq.read_schema(path).names if name not in beside]
 
 
@@ -102,7 +102,7 @@ def _digests(
     import pandas as pd
 
     frame = pd.read_parquet(path)
-    told = [name for name in sorted(frame) if name != DATE]
+    told = [name for name in sorted(frame) if name not in {DATE, SHARD}]
     digests, people = (
         pd.util.hash_pandas_object(frame[columns], index=False, hash_key=key).to_numpy(np.uint64)
         for columns in (told, [RESPONDENT])

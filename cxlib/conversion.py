@@ -19,7 +19,17 @@ import pyarrow.compute
 import pyarrow.parquet
 
 from cxlib.errors import IngestError, Problem, nearest
-from cxlib.frames import BLANK, DATE, DONT_KNOW, NOT_APPLICABLE, NOT_STATED, RESPONDENT, ROLE, SHARD, ItemScale
+from cxlib.frames import (
+    BLANK,
+    DATE,
+    DONT_KNOW,
+    NOT_APPLICABLE,
+    NOT_STATED,
+    RESPONDENT,
+    ROLE,
+    SHARD,
+    ItemScale,
+)
 from cxlib.mapping import DateMapping, DimensionMapping, ItemMapping, MappingSpec
 
 LONGEST_SEGMENT: Final = 200

@@ -28,7 +28,7 @@ from cxlib.conversion import EDGES, Convert, Field, Plan, Rejection, clean, plan
 from cxlib.errors import ContractError, IngestError, Problem, nearest
 from cxlib.frames import BLANK, DATE, DONT_KNOW, NOT_APPLICABLE, RESPONDENT, ROLE, SHARDS, ItemScale
 from cxlib.mapping import MappingSpec
-from cxlib.sources import Batch, Source, SurveyFile, open_survey, widened
+from cxlib.sources import Batch, Part, PartSurvey, Source, SurveyFile, open_survey, widened
 
 KEPT_PROBLEMS: Final = 10_000
 MOST_SEGMENT_VALUES: Final = 10_000
@@ -136,6 +136,25 @@ def convert(
         return imported(reader.seen, planned, path.name, survey.sha256, survey.source)
 
 
+def read_part(
+    part: Part, planned: Plan, key: bytes, out: Path
+) -> tuple[Seen, tuple[np.ndarray, np.ndarray], str]:
+    """Convert one part of a dataset, as :func:`convert` does a file; what was rejected is told, not raised.
+
+    Returns
+    -------
+    What was seen; of every id its digest (rows × 2) and row, as the same one may stand in another part;
+    and the SHA-256 of the file.
+    """
+    with closing(PartSurvey(part)) as survey:
+        reader = _Reader(survey, part.name, planned, key, part.name)
+        with writer(out, planned.schema) as write:
+            for table in reader.tables():
+                if table is not None:
+                    write(table)
+        return reader.seen, reader.respondents.known(), survey.sha256
+
+
 def _open(path: Path, mapping: MappingSpec) -> SurveyFile:
     """Open a survey file, and turn one with a row an answer into one with a row a respondent."""
     dates = {"date_format": mapping.date.format} if mapping.date else {}
@@ -210,27 +229,37 @@ class Rejected:
     def __init__(self, of: str = "") -> None:
         self.cells = 0
         self.of = of
-        self._kept: list[tuple[int, int, Problem]] = []
-        self._rows: list[np.ndarray] = []
+        self._kept: list[tuple[int, int, int, Problem]] = []
+        self._rows: list[tuple[int, np.ndarray]] = []
 
     def add(
         self, rows: np.ndarray, place: int, column: str | None, cells: Iterable[tuple[str, str, str]]
     ) -> None:
         """Add a cell in each of `rows`: of a column, with reason, found and expected."""
         self.cells += len(rows)
-        self._rows.append(np.unique(rows))
+        self._rows.append((0, np.unique(rows)))
         kept = rows[: KEPT_PROBLEMS - len(self._kept)].tolist()
         for row, (reason, found, expected) in zip(kept, cells, strict=False):
             where = f"row {row}{self.of}" + (f", column {column}" if column is not None else "")
-            self._kept.append((row, place, Problem(where, reason, found, expected, row=row, column=column)))
+            problem = Problem(where, reason, found, expected, row=row, column=column)
+            self._kept.append((0, row, place, problem))
+
+    def take(self, part: int, other: Rejected) -> None:
+        """Add what was rejected in the part of this number."""
+        self.cells += other.cells
+        self._rows += [(part, rows) for _, rows in other._rows]
+        self._kept += [(part, *rest) for _, *rest in other._kept[: KEPT_PROBLEMS - len(self._kept)]]  # type: ignore[misc]
 
     @property
     def rows(self) -> int:
-        return len(np.unique(np.concatenate(self._rows))) if self._rows else 0
+        parts: dict[int, list[np.ndarray]] = {}
+        for part, rows in self._rows:
+            parts.setdefault(part, []).append(rows)
+        return sum(len(np.unique(np.concatenate(rows))) for rows in parts.values())
 
     @property
     def problems(self) -> list[Problem]:
-        return [problem for *_, problem in sorted(self._kept, key=lambda one: one[:2])]
+        return [problem for *_, problem in sorted(self._kept, key=lambda one: one[:3])]
 
 
 class _Column:

@@ -1,0 +1,123 @@
+"""Who counts, and who converts the parts of a dataset: processes of this machine, or a Dask cluster.
+
+Each is a :data:`cxlib.shares.Spread`. A call whose worker was lost is made again by another one; what it
+gives is the same, so nobody can tell.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from multiprocessing import get_context
+from typing import TYPE_CHECKING, Any
+
+from cxlib.errors import CxError, ReportError, SettingsError
+from cxlib.shares import Spread
+
+if TYPE_CHECKING:
+    from distributed import Client
+
+# How often a call is made whose worker is lost: a full memory would kill the next one, too.
+TRIES = 3
+
+
+def over_processes(count: int) -> Spread:
+    """Spread calls over `count` processes of this machine; one process is this one."""
+    if count == 1:
+        return map
+
+    def spread(work: Callable[[Any], Any], tasks: Iterable[Any]) -> Iterator[Any]:
+        waiting = list(tasks)
+        lost = 0
+        while waiting:
+            try:
+                for found in _pooled(work, waiting, count):
+                    yield found
+                    waiting.pop(0)
+                    lost = 0
+            except BrokenProcessPool:
+                lost += 1
+                if lost == TRIES:
+                    raise _lost(waiting[0]) from None
+
+    return spread
+
+
+def _pooled(work: Callable[[Any], Any], tasks: list[Any], count: int) -> Iterator[Any]:
+    method = "forkserver" if os.name == "posix" else "spawn"
+    with ProcessPoolExecutor(min(count, len(tasks)), mp_context=get_context(method)) as pool:
+        running = [pool.submit(work, task) for task in tasks]
+        try:
+            while running:
+                yield running.pop(0).result()
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
+
+
+def over_cluster(address: str) -> Spread:
+    """Spread calls over the workers of a Dask cluster that see the same folders as this machine.
+
+    Raises
+    ------
+    SettingsError
+        When it is called, if no scheduler answers.
+    """
+
+    def spread(work: Callable[[Any], Any], tasks: Iterable[Any]) -> Iterator[Any]:
+        with connected(address) as client:
+            from distributed import KilledWorker
+
+            # A call that is lost with its worker is given to another one by the scheduler.
+            running = [
+                (task, client.submit(work, task, key=f"{work.__name__}-{secrets.token_hex(6)}", pure=False))
+                for task in tasks
+            ]
+            while running:
+                task, one = running.pop(0)
+                try:
+                    yield one.result()
+                except KilledWorker:
+                    raise _lost(task) from None
+                one.release()
+
+    return spread
+
+
+@contextmanager
+def connected(address: str) -> Iterator[Client]:
+    """Connect to a Dask scheduler.
+
+    Raises
+    ------
+    SettingsError
+        If none answers there, or the package is not installed.
+    """
+    try:
+        from distributed import Client
+    except ImportError:
+        raise SettingsError(
+            "the package distributed is not installed",
+            fix="pip install 'cxlib[cluster]', here and on its workers.",
+        ) from None
+    try:
+        client = Client(address, timeout="10s", set_as_default=False)
+    except (OSError, TimeoutError, ValueError) as error:
+        raise SettingsError(
+            f"no Dask scheduler answers at {address} ({type(error).__name__})",
+            fix="Start one with `dask scheduler`, and workers with `dask worker ADDRESS --nthreads 1`.",
+        ) from None
+    with client:
+        yield client
+
+
+def _lost(task: Any) -> CxError:
+    part = getattr(task, "part", task)
+    what = getattr(part, "name", None) or getattr(part, "path", part)
+    return ReportError(
+        f"{TRIES} workers in a row were lost over {what}; nothing was kept",
+        fix="Look for a full memory; smaller parts, or fewer processes a machine, need less.",
+    )

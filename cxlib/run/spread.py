@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import secrets
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
@@ -26,36 +27,37 @@ TRIES = 3
 
 
 def over_processes(count: int) -> Spread:
-    """Spread calls over `count` processes of this machine; one process is this one."""
+    """Spread calls over `count` processes of this machine; one process is this one.
+
+    They start with the first call and stay for the next: loading what they need takes seconds.
+    """
     if count == 1:
         return map
+    pools: list[ProcessPoolExecutor] = []
 
     def spread(work: Callable[[Any], Any], tasks: Iterable[Any]) -> Iterator[Any]:
-        waiting = list(tasks)
+        waiting = deque(tasks)
         lost = 0
         while waiting:
+            if not pools:
+                method = "forkserver" if os.name == "posix" else "spawn"
+                pools.append(ProcessPoolExecutor(count, mp_context=get_context(method)))
+            running = [pools[0].submit(work, task) for task in waiting]
             try:
-                for found in _pooled(work, waiting, count):
-                    yield found
-                    waiting.pop(0)
+                for one in running:
+                    yield one.result()
+                    waiting.popleft()
                     lost = 0
             except BrokenProcessPool:
+                pools.clear()
                 lost += 1
                 if lost == TRIES:
                     raise _lost(waiting[0]) from None
+            finally:
+                for one in running:
+                    one.cancel()
 
     return spread
-
-
-def _pooled(work: Callable[[Any], Any], tasks: list[Any], count: int) -> Iterator[Any]:
-    method = "forkserver" if os.name == "posix" else "spawn"
-    with ProcessPoolExecutor(min(count, len(tasks)), mp_context=get_context(method)) as pool:
-        running = [pool.submit(work, task) for task in tasks]
-        try:
-            while running:
-                yield running.pop(0).result()
-        finally:
-            pool.shutdown(wait=False, cancel_futures=True)
 
 
 def over_cluster(address: str) -> Spread:

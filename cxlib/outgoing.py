@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cxlib.anonymity import Release
-from cxlib.anonymity.rereleases import Issued, called, issue, told_apart
+from cxlib.anonymity.rereleases import Issued, called, issue, told_apart, told_together
 from cxlib.errors import AnonymityError, Problem
 from cxlib.frames import DATE, NOT_STATED, RESPONDENT, SHARD, UNSCORED
 from cxlib.store import BatchRecord, Store
@@ -74,12 +74,17 @@ def check_against_out(store: Store, slug: str, issued: Mapping[str, Issued], thr
     AnonymityError
         Naming the groups by which the two would tell on fewer people than the threshold.
     """
-    problems = [
-        Problem(f"wave {wave}, {called(group)}", f"tells on fewer than {threshold} people beside run {run}")
-        for wave, made in issued.items()
-        for run, before in store.releases(slug, wave).items()
-        for group in told_apart(before, made, threshold)
-    ]
+    problems = []
+    for wave, made in issued.items():
+        out = store.releases(slug, wave)
+        beside = {f"run {run}": told_apart(before, made, threshold) for run, before in out.items()}
+        if not any(beside.values()):
+            beside["all that is out"] = told_together(list(out.values()), made, threshold)
+        problems += [
+            Problem(f"wave {wave}, {called(group)}", f"tells on fewer than {threshold} people beside {what}")
+            for what, groups in beside.items()
+            for group in groups
+        ]
     if problems:
         raise AnonymityError(
             f"{slug}: this run is withheld; beside what is out already it would tell on a few people",

@@ -20,10 +20,8 @@ from cxlib.frames import DATE, NOT_STATED, RESPONDENT, SHARD, UNSCORED
 from cxlib.store import BatchRecord, Store
 from cxlib.tally import read_batches
 
-# Some people of a batch: numbers of their answers, numbers of who they are, cells, items answered.
-_People: TypeAlias = tuple[
-    NDArray[np.uint64], NDArray[np.uint64], list[tuple[str, ...]], dict[str, NDArray[np.bool_]]
-]
+# Some people of a batch: numbers of their answers, numbers of who they are, cells, bits of items answered.
+_People: TypeAlias = tuple[NDArray[np.uint64], NDArray[np.uint64], list[tuple[str, ...]], NDArray[np.uint8]]
 
 
 def issued(
@@ -46,23 +44,20 @@ def issued(
     key = store.pseudonym_key(slug).hex()[:16]
     out = {}
     for wave in waves:
-        told = [
-            some
-            for batch in batches
-            if batch.wave == wave
-            for some in _digests(store.batch_path(batch), dims, key)
-        ]
+        paths = [store.batch_path(batch) for batch in batches if batch.wave == wave]
+        items = tuple(sorted({item for path in paths for item in item_columns(path, dims)}))
+        told = [some for path in paths for some in _digests(path, dims, key, items)]
         if told:
-            digests, people, cells, given = zip(*told, strict=True)
-            mask = {
-                item: np.concatenate(
-                    [one.get(item, np.zeros(len(who), bool)) for one, who in zip(given, people, strict=True)]
-                )
-                for item in sorted({item for one in given for item in one})
-            }
-            del told, given
-            every = list(chain.from_iterable(cells))
-            out[wave] = issue(released, wave, np.concatenate(digests), every, mask, np.concatenate(people))
+            digests, people, cells, bits = zip(*told, strict=True)
+            del told
+            out[wave] = issue(
+                released,
+                wave,
+                np.concatenate(digests),
+                chain.from_iterable(cells),
+                (items, np.concatenate(bits)),
+                np.concatenate(people),
+            )
     return out
 
 
@@ -102,16 +97,17 @@ def item_columns(path: Path, dims: Sequence[str]) -> list[str]:
     return [name for name in pq.read_schema(path).names if name not in beside]
 
 
-def _digests(path: Path, dims: Sequence[str], key: str) -> Iterator[_People]:
+def _digests(path: Path, dims: Sequence[str], key: str, every: Sequence[str]) -> Iterator[_People]:
     """Tell of the people of a batch, some at a time: memory does not grow with its columns.
 
-    Yields keyed numbers of all answers and of who it is, the cell, and the items answered. The day of an
-    answer is in no report, and no part of either; nor is the shard.
+    Yields keyed numbers of all answers and of who it is, the cell, and which of `every` item was answered.
+    The day of an answer is in no report, and no part of either; nor is the shard.
     """
     import pandas as pd
     import pyarrow.parquet as pq
 
     items = item_columns(path, dims)
+    places = {item: place for place, item in enumerate(every)}
     stored = set(pq.read_schema(path).names)
     told = sorted(stored - {DATE, SHARD})
     cells: dict[tuple[str, ...], tuple[str, ...]] = {}
@@ -130,11 +126,9 @@ def _digests(path: Path, dims: Sequence[str], key: str) -> Iterator[_People]:
             else [NOT_STATED] * len(frame)
             for dim in dims
         )
-        given = frame[items].notna() & ~frame[items].isin(UNSCORED)
-        yield (
-            digests,
-            people,
-            # One tuple a cell, not one a person.
-            [cells.setdefault(cell, cell) for cell in zip(*stated, strict=True)],
-            {item: given[item].to_numpy() for item in items},
-        )
+        given = np.zeros((len(frame), len(every)), bool)
+        for item in items:
+            given[:, places[item]] = frame[item].notna() & ~frame[item].isin(UNSCORED)
+        # One tuple a cell, not one a person.
+        where = [cells.setdefault(cell, cell) for cell in zip(*stated, strict=True)]
+        yield digests, people, where, np.packbits(given, axis=1)

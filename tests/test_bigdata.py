@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Iterator
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,9 @@ from cxlib.live import LiveEngagement
 from cxlib.run.spread import over_cluster, over_processes
 from cxlib.settings import read_settings
 from cxlib.shares import shares_of, tally_share
+from cxlib.tally import read_batches
 from tests.conftest import Cx, refused
+from tests.dying import dies
 from tests.samples import MAPPING, created, mapping, survey
 
 SIZES = {"owner": 60, "team": 400, "guest": 700}
@@ -194,6 +197,32 @@ def test_the_same_dataset_twice_changes_nothing_whatever_its_parts_are_called(
         assert imported(eng, folder).state == "imported"
 
 
+def test_who_stands_where_does_not_depend_on_the_parts_read_at_once(
+    rows: pa.Table, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A column without a blank in some rows, and with one in others, gives the same numbers of answers."""
+    with home(tmp_path / "home") as eng:
+        seen = []
+        for parts, at_once in ((1, 1 << 17), (6, 10)):
+            monkeypatch.setattr("cxlib.outgoing.read_batches", partial(read_batches, batch_rows=at_once))
+            imported(eng, parted(rows, tmp_path / f"{parts}", parts, seed=parts))
+            seen.append(eng.issued()["w1"])
+            eng.undo()
+    one, other = seen
+    assert len(one.digests) == len(np.unique(one.digests)) == len(rows)
+    for name in ("cells", "shown", "withheld", "items"):
+        assert getattr(one, name) == getattr(other, name)
+    for name in ("digests", "places", "answered", "people"):
+        assert np.array_equal(getattr(one, name), getattr(other, name))
+    answered = given_in(rows, "mill")
+    assert int(one.who_answered("grain.mill").sum()) == answered
+    assert not one.who_answered("nothing").any()
+
+
+def given_in(rows: pa.Table, column: str) -> int:
+    return sum(text not in ("", "no idea") for text in rows[column].to_pylist())
+
+
 # ── Faults ──────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -306,14 +335,6 @@ def test_a_worker_that_is_killed_changes_no_bit(
         assert killed
         assert extract_of(eng, tmp_path / "extract") == usual
         assert left_in(eng) == []
-
-
-def dies(task: Path) -> str:
-    """End the process, the first time only."""
-    if task.suffix == ".always" or not task.exists():
-        task.touch()
-        os._exit(9)
-    return task.name
 
 
 def test_a_process_that_dies_is_replaced_and_at_last_given_up(tmp_path: Path) -> None:

@@ -20,6 +20,8 @@ from cxlib.frames import DATE, NOT_STATED, RESPONDENT, SHARD, UNSCORED
 from cxlib.store import BatchRecord, Store
 from cxlib.tally import read_batches
 
+# People looked at together: as many as are told apart in a breath, in a few megabytes.
+ROWS = 1 << 15
 # Some people of a batch: numbers of their answers, numbers of who they are, cells, bits of items answered.
 _People: TypeAlias = tuple[NDArray[np.uint64], NDArray[np.uint64], list[tuple[str, ...]], NDArray[np.uint8]]
 
@@ -111,7 +113,7 @@ def _digests(path: Path, dims: Sequence[str], key: str, every: Sequence[str]) ->
     stored = set(pq.read_schema(path).names)
     told = sorted(stored - {DATE, SHARD})
     cells: dict[tuple[str, ...], tuple[str, ...]] = {}
-    for rows in read_batches(path, told):
+    for rows in read_batches(path, told, ROWS):
         frame = rows.to_pandas().astype(
             # One type, whether or not an answer is blank in these rows: the same answers are the same number.
             {**dict.fromkeys(items, "float64"), **dict.fromkeys(stored & {RESPONDENT, *dims}, "str")}

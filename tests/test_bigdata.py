@@ -8,8 +8,7 @@ import signal
 import threading
 import time
 from collections.abc import Iterator
-from dataclasses import asdict
-from functools import partial
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -22,13 +21,13 @@ import pytest
 from cxlib.errors import ConflictError, IngestError, ReportError, SettingsError
 from cxlib.extract import write_extract
 from cxlib.live import LiveEngagement
+from cxlib.run.reports import make_report
 from cxlib.run.spread import over_cluster, over_processes
 from cxlib.settings import read_settings
 from cxlib.shares import shares_of, tally_share
-from cxlib.tally import read_batches
 from tests.conftest import Cx, refused
 from tests.dying import dies
-from tests.samples import MAPPING, created, mapping, survey
+from tests.samples import MAPPING, created, mapping, share_of, survey
 
 SIZES = {"owner": 60, "team": 400, "guest": 700}
 
@@ -122,6 +121,22 @@ def test_a_cluster_gives_the_same_bits(
         assert left_in(eng) == []
 
 
+def test_a_report_counted_by_a_cluster_says_the_same(rows: pa.Table, tmp_path: Path, cluster: Any) -> None:
+    share = share_of(tmp_path, "engagement")
+    pa.csv.write_csv(rows, tmp_path / "all.csv", pa.csv.WriteOptions(quoting_style="none"))
+    made = []
+    for source, spread in (
+        (tmp_path / "all.csv", map),
+        (parted(rows, tmp_path / "answers", 5, seed=6), over_cluster(cluster.scheduler_address)),
+    ):
+        settings = replace(read_settings({"CX_HOME": str(tmp_path / f"home-{source.stem}")}), share=share)
+        with created(settings) as eng:
+            eng.spread = spread
+            imported(eng, source)
+            made.append((make_report(eng, settings, formats=("json",)).folder / "results.json").read_bytes())
+    assert made[0] == made[1]
+
+
 def test_what_is_said_of_an_import_does_not_depend_on_its_parts(rows: pa.Table, tmp_path: Path) -> None:
     said = []
     for parts in (1, 9):
@@ -138,7 +153,7 @@ def test_shares_of_any_size_add_up_to_the_same(rows: pa.Table, tmp_path: Path) -
         stored = pq.read_table(eng.store.batch_path(done.batch))
         # The store's own row groups hold more than this survey has.
         small = tmp_path / "small.parquet"
-        pq.write_table(stored, small, row_group_size=100)
+        pq.write_table(stored, small, row_group_size=90)
         items = [eng.instrument.scales[name] for name in ("grain.mill", "oven.crust", "ask.recommend")]
         for dims, cuts in ((("wave", "role", "shop"), [("role",)]), (("wave", "role", "shard"), None)):
             found = []
@@ -147,7 +162,7 @@ def test_shares_of_any_size_add_up_to_the_same(rows: pa.Table, tmp_path: Path) -
                 found.append(sum(map(tally_share, shares[1:]), tally_share(shares[0])))
             assert found[0] == found[1] == found[2]
             # A file of an earlier version says no shard: there the order of its rows does, in any shares.
-            pq.write_table(stored.drop_columns("shard"), old := tmp_path / "old.parquet", row_group_size=100)
+            pq.write_table(stored.drop_columns("shard"), old := tmp_path / "old.parquet", row_group_size=90)
             shares = [
                 list(shares_of(old, "w1", items, dims, framework="f", cuts=cuts, size=size))
                 for size in (2, 100)
@@ -204,7 +219,7 @@ def test_who_stands_where_does_not_depend_on_the_parts_read_at_once(
     with home(tmp_path / "home") as eng:
         seen = []
         for parts, at_once in ((1, 1 << 17), (6, 10)):
-            monkeypatch.setattr("cxlib.outgoing.read_batches", partial(read_batches, batch_rows=at_once))
+            monkeypatch.setattr("cxlib.outgoing.ROWS", at_once)
             imported(eng, parted(rows, tmp_path / f"{parts}", parts, seed=parts))
             seen.append(eng.issued()["w1"])
             eng.undo()

@@ -1,6 +1,6 @@
 """A dataset in parts, from raw Parquet to the figures of a report: seconds and peak memory, by its size.
 
-Respondents × 42 items in 16 parts, ids in no order. `import` reads the parts into the store, `count` makes
+Respondents × 42 items in parts of 62,500, ids in no order. `import` reads the parts into the store, `count` makes
 the tally of all cells from there, `report` all that a report needs before its notebooks: moments, shards,
 the door, estimates, and who stands where. Peers count the same cells (role, unit, item, answer) from the raw
 parts, and must agree with `count` to the last one; none of them checks ids, levels or values, nor makes a
@@ -12,8 +12,8 @@ moment. Data are made up, seeded, and removed afterwards.
 from __future__ import annotations
 
 import os
-import resource
 import sys
+from multiprocessing import active_workerren
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -25,7 +25,7 @@ import pyarrow.parquet as pq
 from tests.bench.bench_tally import MILLION, NAMES, digest
 from tests.bench.harness import Measured, Way, console, measure, write
 
-PARTS = 16
+ROWS_A_PART = 62_500
 UNITS = [f"unit {at}" for at in range(6)]
 ROLES = ["leadership", "management", "frontline", "customer"]
 HERE = "tests.bench.bench_bigdata"
@@ -36,7 +36,7 @@ def make(folder: Path, rows: int, seed: int = 2026) -> None:
     rng = np.random.default_rng(seed)
     folder.mkdir()
     ids = rng.permutation(rows)
-    for at, chosen in enumerate(np.array_split(ids, PARTS)):
+    for at, chosen in enumerate(np.split(ids, range(ROWS_A_PART, rows, ROWS_A_PART))):
         size = len(chosen)
         columns = {
             "id": pa.array([f"R-{one:09}" for one in chosen]),
@@ -46,7 +46,7 @@ def make(folder: Path, rows: int, seed: int = 2026) -> None:
         for name in NAMES:
             values = rng.integers(1, 6, size, np.int8)
             columns[name] = pa.array(values, mask=rng.random(size) < 0.03)
-        pq.write_table(pa.table(columns), folder / f"part-{at:02}.parquet")
+        pq.write_table(pa.table(columns), folder / f"part-{at:03}.parquet")
 
 
 def mapping(folder: Path) -> Path:
@@ -94,11 +94,12 @@ def import_(home: str, data: str, workers: int = 1, cluster: str = "") -> tuple[
         with opened(home, workers, cluster) as eng:
             if eng.store.batches("big"):
                 eng.undo()
-            return eng.import_file(Path(data), mapping(Path(data).parent)).found
+            found = eng.import_file(Path(data), mapping(Path(data).parent)).found
+            return found, [worker_peak_mb(one.pid or 0) for one in active_workerren()]
 
-    def finish(found: Any) -> Any:
-        children = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024 / 1e6
-        return {"rows": found.rows, "largest_child_mb": children}
+    def finish(made: Any) -> Any:
+        found, peaks = made
+        return {"rows": found.rows, "largest_worker_mb": max(peaks, default=0.0)}
 
     return run, finish
 
@@ -204,7 +205,7 @@ def main() -> None:
                     Way("pandas", f"{HERE}:pandas_by_column", {"data": data}, **once),
                 ]
             )  # fmt: skip
-            show(f"{size:g} million respondents × 42 items in {PARTS} parts", found)
+            show(f"{size:g} million respondents × 42 items", found)
             by_name = {one.name: one for one in found}
             counted = {
                 by_name[name].values[0]
@@ -264,8 +265,8 @@ def show(title: str, found: list[Measured]) -> None:
     for heading in ("way", "s", "peak MB", "largest worker MB"):
         table.add_column(heading, justify="left" if heading == "way" else "right")
     for one in found:
-        child = one.values[0].get("largest_child_mb", 0) if isinstance(one.values[0], dict) else 0
-        table.add_row(one.name, f"{one.seconds:.1f}", f"{one.peak_mb:.0f}", f"{child:.0f}" if child else "")
+        worker = one.values[0].get("largest_worker_mb", 0) if isinstance(one.values[0], dict) else 0
+        table.add_row(one.name, f"{one.seconds:.1f}", f"{one.peak_mb:.0f}", f"{worker:.0f}" if worker else "")
     console.print(table)
 
 

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -22,20 +23,20 @@ from cxlib.files import replaced
 from cxlib.frames import ItemScale
 from cxlib.ingest import Imported, Rejected, Seen, imported, read_part, refuse, writer
 from cxlib.mapping import MappingSpec
-from cxlib.shares import Spread
 from cxlib.sources import Part, Source, find_parts
-from cxlib.store.files import LocalFolder
+
+if TYPE_CHECKING:
+    # Not for those who convert: it would load what estimates need.
+    from cxlib.shares import Spread
 
 __all__ = ["Part", "convert_dataset", "dataset_digest", "find_parts"]
-
-ROWS_AT_ONCE = 1 << 17
 
 
 @dataclass(frozen=True)
 class PartTask:
     """One part to convert, in plain values: what another process or machine is handed.
 
-    The engagement's key is no part of it: whoever converts reads it from the local folder.
+    The engagement's key is no part of it: whoever converts reads it from its file.
     """
 
     part: Part
@@ -43,8 +44,7 @@ class PartTask:
     scales: Mapping[str, ItemScale]
     roles: tuple[str, ...]
     segments: tuple[str, ...]
-    slug: str
-    local: Path
+    key: Path
     out: Path
 
     @property
@@ -56,8 +56,7 @@ class PartTask:
 def convert_part(task: PartTask) -> tuple[Seen, str]:
     """Convert one part to Parquet; return what was seen, and the part's digest."""
     planned = plan(task.mapping, task.scales, task.roles, task.segments)
-    key = LocalFolder(task.local).read_key(task.slug)
-    seen, (digests, rows), sha256 = read_part(task.part, planned, key, task.out)
+    seen, (digests, rows), sha256 = read_part(task.part, planned, task.key.read_bytes(), task.out)
     # Whole or not at all: a worker that was lost leaves nothing that looks like it.
     with replaced(task.ids) as half, half.open("wb") as handle:
         np.save(handle, np.column_stack([digests, rows.astype(np.uint64)]), allow_pickle=False)
@@ -85,8 +84,7 @@ def convert_dataset(
     scales: Mapping[str, ItemScale],
     roles: Sequence[str],
     segments: Sequence[str],
-    slug: str,
-    local: Path,
+    key: Path,
     out: Path,
     spread: Spread,
     progress: Callable[[int, int], None] | None = None,
@@ -100,8 +98,8 @@ def convert_dataset(
     ----------
     parts, name
         See :func:`cxlib.sources.find_parts`; the dataset's name in messages.
-    slug, local
-        Whose key the pseudonyms are made with, and the local folder that holds it.
+    key
+        The file of the engagement's key.
     out
         As of :func:`cxlib.ingest.convert`; what stands in it does not depend on who converts.
     spread
@@ -131,9 +129,7 @@ def convert_dataset(
     folder.mkdir(mode=0o700)
     try:
         tasks = [
-            PartTask(
-                part, mapping, scales, tuple(roles), tuple(segments), slug, local, folder / f"{at:06}.parquet"
-            )
+            PartTask(part, mapping, scales, tuple(roles), tuple(segments), key, folder / f"{at:06}.parquet")
             for at, part in enumerate(parts)
         ]
         seen = Seen(Rejected(), has_ids=True)

@@ -247,9 +247,8 @@ class LiveEngagement(Engagement):
                 "progress": progress,
             }
             if parts:
-                local = self.store.staging().parent
-                how |= {"slug": self._slug, "local": local, "spread": self.spread}
-                found = convert_dataset(parts, path.name, spec, **how)
+                key = self.store.key_path(self._slug)
+                found = convert_dataset(parts, path.name, spec, key=key, spread=self.spread, **how)
             else:
                 found = convert(path, spec, key=self.store.pseudonym_key(self._slug), **how)
             if found.source_sha256 != digest:

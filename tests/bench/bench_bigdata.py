@@ -1,10 +1,10 @@
 """A dataset in parts, from raw Parquet to the figures of a report: seconds and peak memory, by its size.
 
-Respondents × 42 items in parts of 62,500, ids in no order. `import` reads the parts into the store, `count` makes
-the tally of all cells from there, `report` all that a report needs before its notebooks: moments, shards,
-the door, estimates, and who stands where. Peers count the same cells (role, unit, item, answer) from the raw
-parts, and must agree with `count` to the last one; none of them checks ids, levels or values, nor makes a
-moment. Data are made up, seeded, and removed afterwards.
+Respondents × 42 items in parts of 62,500, ids in no order. `import` reads the parts into the store,
+`count` makes the tally of all cells from there, `report` all that a report needs before its notebooks:
+moments, shards, the door, estimates, and who stands where. Peers count the same cells (role, unit, item,
+answer) from the raw parts, and must agree with `count` to the last one; none of them checks ids, levels or
+values, nor makes a moment. Data are made up, seeded, and removed afterwards.
 
     python -m tests.bench.bench_bigdata [MILLIONS]
 """
@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import os
 import sys
-from multiprocessing import active_workerren
+from multiprocessing import active_children
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -95,7 +95,7 @@ def import_(home: str, data: str, workers: int = 1, cluster: str = "") -> tuple[
             if eng.store.batches("big"):
                 eng.undo()
             found = eng.import_file(Path(data), mapping(Path(data).parent)).found
-            return found, [worker_peak_mb(one.pid or 0) for one in active_workerren()]
+            return found, [worker_peak_mb(one.pid or 0) for one in active_children()]
 
     def finish(made: Any) -> Any:
         found, peaks = made

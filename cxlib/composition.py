@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from cxlib import stats
 from cxlib.errors import ContractError
+from cxlib.formats import ALMOST_ALL, ALMOST_NONE, AT_LEAST, AT_MOST
 from cxlib.frames import ROLE, UNSCORED, WAVE, cut_dims, cut_name
 from cxlib.instrument import Instrument, Part
 from cxlib.reliability import against_guessing, from_draws, pooled_rwg
@@ -259,7 +260,7 @@ class Composition:
             return (*head, True, None, *figures, POOLED, "", 0, total)
         return (
             *head, False, found.mean.n,
-            *_ends(found.mean), found.top.value, "", found.top.low, found.top.high,
+            *_ends(found.mean), *_bounded(found.top),
             *(end for one in (found.agreement, found.rwg, found.gated) for end in _ends(one)),
             found.weighting, "+".join(found.parts), found.items, found.items_total,
         )  # fmt: skip
@@ -472,6 +473,14 @@ class Spread:
             float(against_guessing(counts[None, :])[0]),
             against_guessing(draws),
         )
+
+
+def _bounded(top: Estimate) -> tuple[float, str, float, float]:
+    """Return a top box, its bound and its ends; of all or none only the bound (method, section 3, rule 6)."""
+    if top.value in (0, 1):
+        found = (ALMOST_ALL, AT_LEAST) if top.value else (ALMOST_NONE, AT_MOST)
+        return (*found, math.nan, math.nan)
+    return (top.value, "", top.low, top.high)
 
 
 def _ends(found: Estimate) -> tuple[float, float, float]:

@@ -359,6 +359,17 @@ def test_a_process_that_dies_is_replaced_and_at_last_given_up(tmp_path: Path) ->
         list(over_processes(2)(dies, [tmp_path / "a.always"]))
 
 
+def test_a_damaged_part_on_a_cluster_leaves_nothing(rows: pa.Table, tmp_path: Path, cluster: Any) -> None:
+    folder = parted(rows, tmp_path / "answers", 12)
+    whole = (folder / "part-00.parquet").read_bytes()
+    (folder / "part-00.parquet").write_bytes(whole[: len(whole) // 2])
+    with home(tmp_path / "home") as eng:
+        eng.spread = over_cluster(cluster.scheduler_address)
+        with pytest.raises(IngestError, match=r"part-00\.parquet is a damaged or truncated Parquet"):
+            imported(eng, folder)
+        hold_untouched(eng)
+
+
 def test_a_cluster_that_does_not_answer_is_named(rows: pa.Table, tmp_path: Path) -> None:
     pytest.importorskip("distributed")
     with home(tmp_path / "home") as eng:

@@ -10,7 +10,7 @@ import os
 import secrets
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from multiprocessing import get_context
@@ -54,8 +54,10 @@ def over_processes(count: int) -> Spread:
                 if lost == TRIES:
                     raise _lost(waiting[0]) from None
             finally:
+                # Whoever is at work still writes: nobody may clear up before they are done.
                 for one in running:
                     one.cancel()
+                wait(running)
 
     return spread
 
@@ -72,19 +74,29 @@ def over_cluster(address: str) -> Spread:
     def spread(work: Callable[[Any], Any], tasks: Iterable[Any]) -> Iterator[Any]:
         with connected(address) as client:
             from distributed import KilledWorker
+            from distributed import wait as wait_for
 
             # A call that is lost with its worker is given to another one by the scheduler.
             running = [
                 (task, client.submit(work, task, key=f"{work.__name__}-{secrets.token_hex(6)}", pure=False))
                 for task in tasks
             ]
-            while running:
-                task, one = running.pop(0)
-                try:
-                    yield one.result()
-                except KilledWorker:
-                    raise _lost(task) from None
-                one.release()
+            try:
+                while running:
+                    task, one = running.pop(0)
+                    try:
+                        yield one.result()
+                    except KilledWorker:
+                        raise _lost(task) from None
+                    one.release()
+            finally:
+                # What has begun cannot be called back; it writes until it is done.
+                if running:
+                    at_work = {key for keys in client.processing().values() for key in keys}
+                    client.cancel([one for _, one in running if one.key not in at_work])
+                    if begun := [one for _, one in running if one.key in at_work]:
+                        with client.as_current():
+                            wait_for(begun)
 
     return spread
 

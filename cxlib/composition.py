@@ -139,6 +139,7 @@ class Composition:
             for row in estimates[estimates[WAVE] == wave].itertuples(index=False, name=None):
                 size = len(keys)
                 self.estimates[(row[:size], row[size], row[size + 1])] = row[size + 2 :]
+        self.put_together: dict[Key, tuple[str, list[Group]]] = {}
         self.drawn: dict[tuple[Key, str], Floats] = {}
         self.spreads: dict[tuple[Key, str], Spread | None] = {}
 
@@ -148,6 +149,11 @@ class Composition:
 
     def parts(self, group: Group) -> tuple[str, list[Group]]:
         """Return how a group is put together, and the groups it is made of."""
+        if group.key not in self.put_together:
+            self.put_together[group.key] = self._parts(group)
+        return self.put_together[group.key]
+
+    def _parts(self, group: Group) -> tuple[str, list[Group]]:
         if ROLE in cut_dims(group.cut):
             return POOLED, [group]
         finer = tuple(sorted((ROLE, *cut_dims(group.cut)), key=self.released.dims.index))

@@ -5,9 +5,10 @@ The store keeps it and nothing else does: digests of people, and the cells they 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,11 +18,14 @@ from cxlib.anonymity.comments import told_by
 from cxlib.anonymity.rereleases import Issued, called, issue, told_apart, told_together
 from cxlib.declarations import Thresholds
 from cxlib.errors import AnonymityError, Problem
-from cxlib.frames import COMMENT, DATE, NOT_STATED, RESPONDENT, UNSCORED
+from cxlib.frames import COMMENT, DATE, NOT_STATED, RESPONDENT, SHARD, UNSCORED
 from cxlib.store import BatchRecord, Store
+from cxlib.tally import read_batches
 
-if TYPE_CHECKING:
-    import pandas as pd
+# People looked at together: as many as are told apart in a breath, in a few megabytes.
+ROWS = 1 << 15
+# Some people of a batch: numbers of their answers, numbers of who they are, cells, bits of items answered.
+_People: TypeAlias = tuple[NDArray[np.uint64], NDArray[np.uint64], list[tuple[str, ...]], NDArray[np.uint8]]
 
 
 def issued(
@@ -41,25 +45,23 @@ def issued(
     dims
         Every dimension that a group may be cut by, role first.
     """
-    import pandas as pd
-
     key = store.pseudonym_key(slug).hex()[:16]
     out = {}
     for wave in waves:
-        digests: list[NDArray[np.uint64]] = []
-        people: list[NDArray[np.uint64]] = []
-        cells: list[tuple[str, ...]] = []
-        answered: list[pd.DataFrame] = []
-        for batch in (one for one in batches if one.wave == wave):
-            found, who, where, given = _digests(store.batch_path(batch), dims, key)
-            digests.append(found)
-            people.append(who)
-            cells += where
-            answered.append(given)
-        if digests:
-            given = pd.concat(answered, ignore_index=True).fillna(False).astype(bool)
-            mask = {str(item): given[item].to_numpy() for item in given}
-            out[wave] = issue(released, wave, np.concatenate(digests), cells, mask, np.concatenate(people))
+        paths = [store.batch_path(batch) for batch in batches if batch.wave == wave]
+        items = tuple(sorted({item for path in paths for item in item_columns(path, dims)}))
+        told = [some for path in paths for some in _digests(path, dims, key, items)]
+        if told:
+            digests, people, cells, bits = zip(*told, strict=True)
+            del told
+            out[wave] = issue(
+                released,
+                wave,
+                np.concatenate(digests),
+                chain.from_iterable(cells),
+                (items, np.concatenate(bits)),
+                np.concatenate(people),
+            )
     return out
 
 
@@ -109,35 +111,44 @@ def item_columns(path: Path, dims: Sequence[str]) -> list[str]:
     """Name the columns of a batch that hold answers."""
     import pyarrow.parquet as pq
 
-    beside = {RESPONDENT, DATE, *dims}
+    beside = {RESPONDENT, SHARD, DATE, *dims}
     names = pq.read_schema(path).names
     return [name for name in names if name not in beside and not name.startswith(COMMENT)]
 
 
-def _digests(
-    path: Path, dims: Sequence[str], key: str
-) -> tuple[NDArray[np.uint64], NDArray[np.uint64], list[tuple[str, ...]], pd.DataFrame]:
-    """Return of each person of a batch: keyed numbers of all answers and of who it is, cell, items answered.
+def _digests(path: Path, dims: Sequence[str], key: str, every: Sequence[str]) -> Iterator[_People]:
+    """Tell of the people of a batch, some at a time: memory does not grow with its columns.
 
-    The day of an answer is in no report, and no part of either; nor is what somebody wrote: no count changes
-    with it, and comments are held against what is out by who wrote them.
+    Yields keyed numbers of all answers and of who it is, the cell, and which of `every` item was answered.
+    The day of an answer is in no report, and no part of either; nor is the shard, nor what
+    somebody wrote: no count changes with it, and comments are held against what is out by who wrote them.
     """
     import pandas as pd
     import pyarrow.parquet as pq
 
-    names = pq.read_schema(path).names
-    told = sorted(name for name in names if name != DATE and not name.startswith(COMMENT))
-    frame = pd.read_parquet(path, columns=told)
-    digests, people = (
-        pd.util.hash_pandas_object(frame[columns], index=False, hash_key=key).to_numpy(np.uint64)
-        for columns in (told, [RESPONDENT])
-    )
-    stated = (
-        frame[dim].astype("object").where(frame[dim].notna() & (frame[dim] != ""), NOT_STATED)
-        if dim in frame
-        else [NOT_STATED] * len(frame)
-        for dim in dims
-    )
-    scored = frame[item_columns(path, dims)]
-    given = scored.notna() & ~scored.isin(UNSCORED)
-    return digests, people, list(zip(*stated, strict=True)), given
+    items = item_columns(path, dims)
+    places = {item: place for place, item in enumerate(every)}
+    stored = set(pq.read_schema(path).names)
+    told = sorted(name for name in stored - {DATE, SHARD} if not name.startswith(COMMENT))
+    cells: dict[tuple[str, ...], tuple[str, ...]] = {}
+    for rows in read_batches(path, told, ROWS):
+        frame = rows.to_pandas().astype(
+            # One type, whether or not an answer is blank in these rows: the same answers are the same number.
+            {**dict.fromkeys(items, "float64"), **dict.fromkeys(stored & {RESPONDENT, *dims}, "str")}
+        )
+        digests, people = (
+            pd.util.hash_pandas_object(frame[columns], index=False, hash_key=key).to_numpy(np.uint64)
+            for columns in (told, [RESPONDENT])
+        )
+        stated = (
+            frame[dim].where(frame[dim].notna() & (frame[dim] != ""), NOT_STATED).tolist()
+            if dim in stored
+            else [NOT_STATED] * len(frame)
+            for dim in dims
+        )
+        given = np.zeros((len(frame), len(every)), bool)
+        for item in items:
+            given[:, places[item]] = frame[item].notna() & ~frame[item].isin(UNSCORED)
+        # One tuple a cell, not one a person.
+        where = [cells.setdefault(cell, cell) for cell in zip(*stated, strict=True)]
+        yield digests, people, where, np.packbits(given, axis=1)

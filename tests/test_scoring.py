@@ -240,7 +240,9 @@ def test_hidden_rows_have_no_figures() -> None:
     assert gone[["n", *FIGURES]].isna().all(axis=None)
     assert (gone["items"] == 0).all()
     shown = found[~found["is_hidden"]]
-    assert shown[["n", *FIGURES]].notna().all(axis=None)
+    ends = ["top_box_low", "top_box_high"]
+    assert shown[["n", *FIGURES]].drop(columns=ends).notna().all(axis=None)
+    assert (shown[ends].notna().all(axis=1) == (shown["top_box_bound"] == "")).all()
 
 
 # ── Scales and intervals ────────────────────────────────────────────────────────────────────────
@@ -274,9 +276,11 @@ def test_where_all_agree_no_interval_is_of_zero_width(level: int, by: tuple[str,
     answers = {"grain_mill": level, "grain_stock": level}
     found = sample(people(6, "owner", **answers) + people(8, "team", **answers)).scores(by)
     assert (found["mean"] == level).all()
-    for figure, low, high in (("mean", "low", "high"), ("top_box", "top_box_low", "top_box_high")):
-        assert (found[low] < found[high]).all()
-        assert ((found[low] <= found[figure]) & (found[figure] <= found[high])).all(), figure
+    # The top box is of all or none, and a bound.
+    assert found["top_box_low"].isna().all()
+    assert found["top_box_bound"].eq("at least" if level > 3 else "at most").all()
+    assert (found["low"] < found["high"]).all()
+    assert ((found["low"] <= found["mean"]) & (found["mean"] <= found["high"])).all()
     assert (found["agreement_low"] < 1).all()
     assert ((found["low"] >= 1) & (found["high"] <= 5)).all()
 
@@ -369,9 +373,11 @@ def test_every_figure_that_is_shown_lies_within_its_interval_and_its_range(
             ("agreement", "agreement_low", "agreement_high", -1, 1),
             ("gated_level", "gated_low", "gated_high", 1, 5),
         ):
-            assert (found[low].between(least, most) & found[high].between(least, most)).all(), value
-            assert (found[value] >= found[low] - 1e-9).all(), value
-            assert (found[value] <= found[high] + 1e-9).all(), value
+            # A top box of all or none is a bound, without an interval.
+            told = found[found["top_box_bound"] == ""] if value == "top_box" else found
+            assert (told[low].between(least, most) & told[high].between(least, most)).all(), value
+            assert (told[value] >= told[low] - 1e-9).all(), value
+            assert (told[value] <= told[high] + 1e-9).all(), value
         assert (found["low"] < found["high"]).all()
         assert (found["n"] >= 5).all()
 

@@ -21,6 +21,7 @@ from cxlib.frames import WAVE, cut_dims
 Ints = NDArray[np.int64]
 Flags = NDArray[np.bool_]
 Digests = NDArray[np.uint64]
+Bits = NDArray[np.uint8]
 Cell = tuple[str, ...]
 # The name of the cut, and a value a dimension of the plan, empty where the group is not cut by it.
 Named = tuple[str, ...]
@@ -46,7 +47,8 @@ class Issued:
     places
         (people,) the cell of each.
     items, answered
-        Item ids, and (people × items) who answered which on its scale.
+        Item ids, and who answered which on its scale: (people × bytes), a bit an item, the first the
+        highest.
     people
         (people,) one number a person, whatever that person answered.
     comments
@@ -60,9 +62,16 @@ class Issued:
     digests: Digests
     places: Ints
     items: tuple[str, ...]
-    answered: Flags
+    answered: Bits
     people: Digests
     comments: Mapping[str, tuple[frozenset[str], ...]] = field(default_factory=dict)
+
+    def who_answered(self, item: str) -> Flags:
+        """Say who answered an item on its scale: (people,); nobody where it was not asked."""
+        if item not in self.items:
+            return np.zeros(len(self.digests), bool)
+        byte, bit = divmod(self.items.index(item), 8)
+        return (self.answered[:, byte] >> np.uint8(7 - bit)) & np.uint8(1) > 0
 
     def by_person(self) -> Issued:
         """Return the same with a person known by who it is, and not by what it answered."""
@@ -81,7 +90,7 @@ def issue(
     wave: str,
     digests: Digests,
     keys: Iterable[Cell],
-    answered: Mapping[str, Flags],
+    answered: Mapping[str, Flags] | tuple[tuple[str, ...], Bits],
     people: Digests | None = None,
 ) -> Issued:
     """Keep one wave of a release.
@@ -93,7 +102,7 @@ def issue(
     keys
         The cell of each, a value a dimension of the release.
     answered
-        Item id → (people,) who answered it on its scale.
+        Item id → (people,) who answered it on its scale; or items and bits, as :class:`Issued` has them.
     people
         (people,) who each is, whatever was answered; by default nobody is known from one release to the next
         but by the same answers.
@@ -105,6 +114,11 @@ def issue(
     cells = tuple(sorted(set(stated)))
     at = {cell: place for place, cell in enumerate(cells)}
     order = np.argsort(digests, kind="stable")
+    if isinstance(answered, Mapping):
+        flags = np.array(list(answered.values()), dtype=bool).reshape(len(answered), len(stated))
+        items, bits = tuple(answered), np.packbits(flags.T, axis=1)
+    else:
+        items, bits = answered
     return Issued(
         released.dims,
         cells,
@@ -114,8 +128,8 @@ def issue(
         ),
         np.asarray(digests, np.uint64)[order],
         np.array([at[one] for one in stated], np.int64)[order],
-        tuple(answered),
-        np.array(list(answered.values()), dtype=bool).reshape(len(answered), len(stated)).T[order],
+        items,
+        bits[order],
         np.asarray(digests if people is None else people, np.uint64)[order],
     )
 
@@ -231,7 +245,7 @@ class _Joined:
         mask = np.full(len(self.every), item is None)
         for side in self.sides:
             if item in side.items:
-                mask[np.searchsorted(self.every, side.digests)] = side.answered[:, side.items.index(item)]
+                mask[np.searchsorted(self.every, side.digests)] = side.who_answered(item)
         return np.bincount(self.column[mask], minlength=self.columns).astype(np.int64)
 
     def seen(self, item: str | None) -> list[Flags]:

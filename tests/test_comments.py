@@ -169,6 +169,19 @@ def test_a_long_file_brings_words_too(eng: LiveEngagement, tmp_path: Path) -> No
     assert done.found.comments == {"why": 12}
 
 
+def test_a_dataset_in_parts_brings_the_words_of_all(eng: LiveEngagement, tmp_path: Path) -> None:
+    path = answers(tmp_path / "said.csv", {"guest": [*some("guest", 12), "x" * 2001]})
+    frame = pd.read_csv(path, dtype=str, keep_default_na=False)
+    (tmp_path / "parts").mkdir()
+    for at, part in enumerate((frame[:60], frame[60:])):
+        part.to_parquet(tmp_path / "parts" / f"{at}.parquet", index=False)
+    done = eng.import_file(tmp_path / "parts", mapping(tmp_path, ASKED))
+    assert done.found is not None
+    assert done.found.comments == {"why": 13, "wish": 0}
+    assert "13 comments to why, 1 cut at 2,000 characters" in done.found.notes
+    assert len(eng.written()) == 13
+
+
 @pytest.mark.parametrize(
     ("wrong", "said"),
     [

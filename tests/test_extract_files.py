@@ -191,7 +191,7 @@ def test_the_facts_have_no_place_for_a_person_either(folder: Path) -> None:
     assert set(plain) == {
         "engagement", "client", "wave", "waves", "language", "framework", "framework_digest", "roles",
         "segments", "cuts", "threshold_scores", "threshold_comments", "targets", "declared", "data_date",
-        "notes", "library", "format",
+        "notes", "library", "questions", "format",
     }  # fmt: skip
     assert {key for one in plain["roles"] for key in one} == {"id", "name", "kind", "population", "weight"}
     assert {key for one in plain["waves"] for key in one} == {"id", "name", "date", "framework", "unchanged"}

@@ -27,6 +27,7 @@ from cxlib.store import commentaries as _commentaries
 from cxlib.store import engagements as _engagements
 from cxlib.store import registers as _registers
 from cxlib.store import releases as _releases
+from cxlib.store.access import Access
 from cxlib.store.connect import WAIT_SECONDS, Database, has_wal_reset_bug, sqlite_version
 from cxlib.store.files import LocalFolder, sha256_of
 from cxlib.store.records import (
@@ -62,6 +63,8 @@ class Store:
     def __init__(self, database: Database, local: LocalFolder) -> None:
         self._database = database
         self._local = local
+        # Who may see what at the gate.
+        self.access = Access(database, local)
 
     @classmethod
     def open(cls, settings: Settings, *, wait_seconds: float = WAIT_SECONDS) -> Self:

@@ -27,23 +27,35 @@ from cxlib.store import commentaries as _commentaries
 from cxlib.store import engagements as _engagements
 from cxlib.store import registers as _registers
 from cxlib.store import releases as _releases
-from cxlib.store.access import Access
+from cxlib.store.access import Access, Opening
 from cxlib.store.connect import WAIT_SECONDS, Database, has_wal_reset_bug, sqlite_version
 from cxlib.store.files import LocalFolder, sha256_of
 from cxlib.store.records import (
+    AccountRecord,
     BatchRecord,
+    Caller,
     EngagementRecord,
     EngagementSummary,
+    Event,
     FrameworkRecord,
+    LinkRecord,
+    Publication,
     RegisterRecord,
 )
 from cxlib.store.schema import ACTIVE
 
 __all__ = [
+    "Access",
+    "AccountRecord",
     "BatchRecord",
+    "Caller",
     "EngagementRecord",
     "EngagementSummary",
+    "Event",
     "FrameworkRecord",
+    "LinkRecord",
+    "Opening",
+    "Publication",
     "RegisterRecord",
     "Store",
     "has_wal_reset_bug",

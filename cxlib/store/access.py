@@ -180,6 +180,17 @@ class Access:
         with self._database.read() as connection:
             return _accounts.find_account(connection, name)
 
+    def require_account(self, name: str) -> AccountRecord:
+        """Return a facilitator by name.
+
+        Raises
+        ------
+        NotFoundError
+            With the nearest name that exists.
+        """
+        with self._database.read() as connection:
+            return _accounts.require_account(connection, name)
+
     def set_password(self, name: str, password: str, *, actor: str) -> AccountRecord:
         """Keep another hash; whoever signed in by the old password is out."""
         with self._database.write() as connection:

@@ -194,13 +194,13 @@ class Gate:
             )
         )
 
-    def refuse(self, handler: RequestHandler, refusal: Refusal) -> None:
+    def refuse(self, handler: RequestHandler, refusal: Refusal, *, language: str = "") -> None:
         """Answer that a request may not pass, in words; to whoever has to sign in, by the way there."""
         self.metrics.refused.labels(refusal.page).inc()
         if refusal.page == "login":
             handler.redirect(self.address("login"), status=303)
             return
-        language = language_wanted(handler.request.headers.get("Accept-Language", ""))
+        language = language or language_wanted(handler.request.headers.get("Accept-Language", ""))
         handler.clear()
         handler.set_status(refusal.status)
         handler.set_header("Content-Type", "text/html; charset=utf-8")

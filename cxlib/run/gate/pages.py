@@ -24,6 +24,26 @@ _META: Final = re.compile(r'<meta http-equiv="Content-Security-Policy" content="
 _COVER: Final = '<header class="cx-cover">'
 
 
+_LEAD: Final = re.compile(r'<p class="cx-lead">(.*?)</p>', re.DOTALL)
+
+
+def lead(one: Edition) -> str:
+    """Return the sentence in which the report says where its client stands; "" where it has none.
+
+    As the report says it, with whatever an analyst put better.
+    """
+    try:
+        return _lead(one, (one.folder / REPORT).stat().st_mtime_ns)
+    except (ReportError, OSError, UnicodeError):
+        return ""
+
+
+@lru_cache(maxsize=1024)
+def _lead(one: Edition, changed: int) -> str:
+    found = _LEAD.search(read(one, REPORT).decode())
+    return str(Markup(found[1]).striptags()) if found else ""  # noqa: S704
+
+
 @dataclass(frozen=True)
 class Served:
     """A page ready to go out."""

@@ -10,10 +10,10 @@ from cxlib.language import Words, words_of
 
 @lru_cache(maxsize=16)
 def phrases(language: str) -> SimpleNamespace:
-    """Return every phrase of the client's pages, and `say`, which writes figures of the language."""
+    """Return every phrase of the client's pages, and `number`, which writes figures as it does."""
     _ = words_of(language)
     return SimpleNamespace(
-        say=_,
+        number=_.number,
         language=_.spoken,
         title=_("Your results"),
         all_results=_("All results"),
@@ -25,10 +25,8 @@ def phrases(language: str) -> SimpleNamespace:
         nothing=_("Nothing is published at the moment."),
         nothing_more=_("Whoever sent you the link can tell you when there will be."),
         newest=_("Newest"),
-        whole=_("The whole organisation"),
         approved=_("Approved {date}"),
         draft=_("Draft"),
-        framework=_("Framework"),
         read=_("Read the report"),
         explore=_("Explore the figures"),
         downloads=_("To keep"),
@@ -50,7 +48,10 @@ def phrases(language: str) -> SimpleNamespace:
         open=_("Open the results"),
         left_title=_("Closed"),
         left=_("These results are closed on this device. Your link opens them again."),
-        left_once=_("These results are closed on this device."),
+        left_once=_(
+            "These results are closed on this device, and your link opened once. Whoever sent it can send you "
+            "another."
+        ),
         start_title=_("A private place"),
         start=_("Results are opened by the private link that you were sent."),
         sign_in=_("Facilitators sign in"),
@@ -66,7 +67,7 @@ def _refusals(_: Words) -> dict[str, tuple[str, str]]:
         "closed": (_("Please open your link again"), _("You were away for a while, or came without it.")),
         "expired": (_("This link has ended"), ask),
         "revoked": (_("This link was taken back"), ask),
-        "used up": (_("This link was opened already"), _("It was made to open once. ") + ask),
+        "used up": (_("This link was opened already"), f"{_('It was made to open once.')} {ask}"),
         "forged": (
             _("That did not come from this page"),
             _("Nothing was changed. Go back, load the page again, and try once more."),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import io
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, cast
 
@@ -14,7 +14,7 @@ from tornado.web import RequestHandler
 from cxlib.errors import ReportError
 from cxlib.formats import day
 from cxlib.run.gate.guard import CLIENT, FACILITATOR, VISITOR, Refusal, Visit
-from cxlib.run.gate.pages import report_page
+from cxlib.run.gate.pages import lead, report_page
 from cxlib.run.gate.phrases import language_wanted, phrases
 from cxlib.run.gate.shelf import KINDS, Edition, published, read
 from cxlib.run.reports import REPORT
@@ -93,7 +93,7 @@ class Open(Answer):
     async def get(self, token: str) -> None:
         read = self.gate.signatures.read_link(token)
         if read is None:
-            self._refuse("unknown")
+            await self._refuse("unknown")
             return
         caller = await self.gate.caller(self, CLIENT)
         if caller and caller.actor == f"link {read[0]}":
@@ -111,7 +111,7 @@ class Open(Answer):
     async def post(self, token: str) -> None:
         read = self.gate.signatures.read_link(token)
         if read is None:
-            self._refuse("unknown")
+            await self._refuse("unknown")
             return
         await self._open(*read)
 
@@ -119,7 +119,7 @@ class Open(Answer):
         cookie, session = self.gate.signatures.cookie()
         opening: Opening = await self.gate.ask(self.gate.access.open_link, id, digest, session)
         if opening.link is None or opening.refused:
-            self._refuse(opening.refused)
+            await self._refuse(opening.refused, opening.link.engagement if opening.link else "")
             return
         self.gate.metrics.links.labels("opened").inc()
         # A link meant once opens nothing a second time: so its browser is let in until it ends.
@@ -128,16 +128,18 @@ class Open(Answer):
         self.gate.set_cookie(self, CLIENT, cookie, seconds=seconds)
         self.redirect(self.gate.address("portal"), status=303)
 
-    def _refuse(self, why: str) -> None:
+    async def _refuse(self, why: str, engagement: str = "") -> None:
         self.gate.metrics.links.labels(why).inc()
-        self.gate.refuse(self, Refusal(404 if why == "unknown" else 410, why))
+        language = await self.gate.ask(self.gate.language_of, engagement, self.wanted) if engagement else ""
+        self.gate.refuse(self, Refusal(404 if why == "unknown" else 410, why), language=language)
 
 
 @dataclass(frozen=True)
 class Round:
-    """One wave, or one unit of it: what stands now, and earlier editions of the same."""
+    """One wave, or one unit of it: what stands now, what it says in a sentence, and earlier editions."""
 
     now: Edition
+    lead: str
     earlier: tuple[Edition, ...]
 
 
@@ -147,7 +149,7 @@ def rounds(editions: Sequence[Edition]) -> list[Round]:
     for one in editions:
         grouped.setdefault((one.wave, one.unit), []).append(one)
     by_age = [sorted(group, key=lambda one: one.run, reverse=True) for group in grouped.values()]
-    return [Round(newest, tuple(older)) for newest, *older in by_age]
+    return [Round(newest, lead(newest), tuple(older)) for newest, *older in by_age]
 
 
 class Portal(Answer):
@@ -164,17 +166,17 @@ class Portal(Answer):
             "portal",
             language=language,
             client=newest.client if newest else "",
-            rounds=rounds(editions),
+            rounds=await self.gate.ask(rounds, editions),
             dashboard=self.gate.has("dashboard"),
             until=day(caller.ends_at.date(), spoken),
             day=lambda moment: day(moment.date() if isinstance(moment, dt.datetime) else moment, spoken),
-            size=lambda bytes_: size(bytes_, phrases(language).say),
+            size=lambda bytes_: size(bytes_, phrases(language).number),
         )
 
 
-def size(bytes_: int, say: Any) -> str:
+def size(bytes_: int, number: Callable[..., str]) -> str:
     """Write how large a file is: 1.8 MB, 340 KB."""
-    return f"{say.number(bytes_ / 1e6, 1)} MB" if bytes_ >= 1e6 else f"{say.number(max(1, bytes_ / 1e3))} KB"
+    return f"{number(bytes_ / 1e6, 1)} MB" if bytes_ >= 1e6 else f"{number(max(1, bytes_ / 1e3))} KB"
 
 
 class Leave(Answer):
@@ -182,10 +184,13 @@ class Leave(Answer):
 
     async def post(self) -> None:
         caller = self.caller
+        language = await self.gate.ask(self.gate.language_of, caller.engagement, self.wanted)
+        links = await self.gate.ask(self.gate.access.links, caller.engagement)
         await self.gate.ask(self.gate.access.leave, caller)
         self.gate.clear_cookie(self, CLIENT)
         self.visit.caller, self.visit.session = None, ""
-        self.show("left", language=self.wanted)
+        is_once = any(one.once for one in links if caller.actor == f"link {one.id}")
+        self.show("left", language=language, once=is_once)
 
 
 class Report(Answer):

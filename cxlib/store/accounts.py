@@ -18,6 +18,8 @@ from cxlib.store.schema import account, attempt, link, session
 FREE_TRIES = 5
 LONGEST_WAIT = timedelta(minutes=15)
 FORGOTTEN_AFTER = timedelta(hours=1)
+# A link may be open in so many browsers at once. What a session may have is limited, so sessions are, too.
+MOST_SESSIONS = 20
 
 # ── Facilitators ────────────────────────────────────────────────────────────────────────────────
 
@@ -100,8 +102,13 @@ def insert_session(
     link: str | None = None,
     account: str | None = None,
 ) -> None:
+    """Begin a session; the oldest of the same link or facilitator ends where there would be too many."""
     moment = now()
     connection.execute(delete(session).where(session.c.ends_at <= moment))
+    whose = session.c.link == link if link is not None else session.c.account == account
+    kept = select(session.c.digest).where(whose).order_by(session.c.made_at.desc(), session.c.digest)
+    digests = [row.digest for row in connection.execute(kept)]
+    connection.execute(delete(session).where(session.c.digest.in_(digests[MOST_SESSIONS - 1 :])))
     values = {"digest": digest, "link": link, "account": account, "made_at": moment, "ends_at": ends_at}
     connection.execute(insert(session).values(values))
 

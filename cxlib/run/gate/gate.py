@@ -161,7 +161,9 @@ class Gate:
             folders = sorted(self.settings.runs.glob(f"*/*/{run}"))
         for folder in folders:
             try:
-                return Found(edition(folder), record is not None)
+                found = edition(folder)
+                # Only what is approved is published; should a row say otherwise, the run does not.
+                return Found(found, record is not None and not found.is_draft)
             except ReportError:
                 continue
         return None

@@ -49,8 +49,8 @@ def phrases(language: str) -> SimpleNamespace:
         left_title=_("Closed"),
         left=_("These results are closed on this device. Your link opens them again."),
         left_once=_(
-            "These results are closed on this device, and your link opened once. Whoever sent it can send you "
-            "another."
+            "These results are closed on this device, and your link opened once. Whoever sent it can send "
+            "you another."
         ),
         start_title=_("A private place"),
         start=_("Results are opened by the private link that you were sent."),

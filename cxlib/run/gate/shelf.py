@@ -90,7 +90,9 @@ def published(settings: Settings, records: Iterable[Publication]) -> list[Editio
         except ReportError:
             continue
     return sorted(
-        found, key=lambda one: (one.date or dt.date.min, one.wave, not one.unit, one.run), reverse=True
+        (one for one in found if not one.is_draft),
+        key=lambda one: (one.date or dt.date.min, one.wave, not one.unit, one.run),
+        reverse=True,
     )
 
 

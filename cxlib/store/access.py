@@ -14,6 +14,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
+from sqlalchemy import Connection
+
 from cxlib.errors import NotFoundError, Problem
 from cxlib.store import accounts as _accounts
 from cxlib.store import audit as _audit
@@ -258,5 +260,5 @@ class Access:
         with self._database.read() as connection:
             return _audit.check_chain(connection, self.secret("audit"), holds=holds)
 
-    def _note(self, connection: _audit.Connection, event: str, actor: str, **about: str) -> None:
+    def _note(self, connection: Connection, event: str, actor: str, **about: str) -> None:
         _audit.append(connection, self.secret("audit"), event, actor, **about)

@@ -106,6 +106,16 @@ class Static(StaticFileHandler):
         await super().get(file)
 
 
+# Which rule each route has, a second time: a new route, or another rule, stands here or fails.
+RULES = {
+    "start": Rule.OPEN, "open": Rule.OPEN, "login": Rule.OPEN, "asset": Rule.OPEN, "health": Rule.OPEN,
+    "portal": Rule.CLIENT, "leave": Rule.CLIENT,
+    "report": Rule.RUN, "file": Rule.RUN, "everything": Rule.RUN,
+    "engagements": Rule.FACILITATOR, "engagement": Rule.ENGAGEMENT, "portfolio": Rule.FACILITATOR,
+    "audit": Rule.FACILITATOR, "logout": Rule.FACILITATOR,
+    "metrics": Rule.OPERATOR,
+}  # fmt: skip
+
 # What each rule means, a second time: who reaches whose.
 OWNER = {"a": "alpha", "b": "beta", "draft": "alpha", "kept": "beta", "none": ""}
 SEES = {"facilitator": {"alpha", "beta"}, "facilitator of a": {"alpha"}}
@@ -158,6 +168,7 @@ def test_the_matrix_has_every_route_that_the_application_serves(world: World) ->
     ]
     assert [rule.target.route for rule in served] == list(world.here.gate.routes)
     assert set(ROUTES) < set(world.here.gate.routes)
+    assert {route.name: route.rule for route in ROUTES} == RULES
     # Beside those of the routes there is no way in.
     assert (
         world.here.gate.application.default_router.rules[-1].target
@@ -220,6 +231,8 @@ def test_no_answer_to_one_client_holds_a_word_of_another(world: World) -> None:
             kept = dict(browser.cookies)
             for whose in targets(route):
                 answer = browser.get(path_of(world, route, whose))
+                if route.name == "portfolio" and caller == "facilitator of a":
+                    assert b"CANARY-A" in answer.data
                 assert canary not in answer.data, (route.name, caller, whose)
                 assert canary.decode() not in str(answer.headers)
             browser.cookies = kept

@@ -316,7 +316,9 @@ def test_a_facilitator_signs_in_sees_and_signs_out(here: Running) -> None:
     page = browser.get("/engagements/acme").text
     for words in (RUN, "approved by Ann", "Erika", "opened", "read"):
         assert words in page
-    assert "Where each client stands" not in browser.get("/portfolio").text  # no results.json of ours yet
+    portfolio = browser.get("/portfolio").text
+    assert "Where each client stands" in portfolio
+    assert "Acme" in portfolio
     assert "Erika" in browser.get("/audit").text
     report = browser.get(REPORT).text
     assert 'href="/engagements/acme"' in report

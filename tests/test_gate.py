@@ -102,6 +102,12 @@ def test_a_link_meant_once_opens_by_its_button_in_one_browser(here: Running) -> 
     assert here.browser().get(path).status == 410
 
 
+def test_a_link_that_ended_is_written_down_once_a_minute(here: Running) -> None:
+    path = here.link("acme", days=-1)
+    assert [here.browser().get(path).status for _ in range(5)] == [410] * 5
+    assert events(here).count("refused") == 1
+
+
 def test_of_many_who_open_a_link_meant_once_at_the_same_moment_one_comes_in(here: Running) -> None:
     path = here.link("acme", once=True)
     browsers = [here.browser() for _ in range(12)]
@@ -582,7 +588,7 @@ def test_serving_ends_when_asked_and_finishes_what_it_began(tmp_path: Path) -> N
     try:
         first = json.loads(process.stderr.readline())
         assert first["event"] == "started"
-        port = int(first["at_address"].rpartition(":")[2])
+        port = int(first["listening"].rpartition(":")[2])
         browser = Browser(("127.0.0.1", port))
         path = publishing.mint_link(settings, "acme", to="Erika").address.removeprefix(settings.gate_url)
         assert browser.get(path).status == 303

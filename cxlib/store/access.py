@@ -140,7 +140,7 @@ class Access:
         """Begin a session by a link, or say why not; of two that open one meant once, one comes in."""
         with self._database.write() as connection:
             moment = now()
-            found = _links.find_link(connection, id, digest)
+            found = _links.find_link(connection, id, digest, to_open=True)
             refused = found.ended(moment) if found else "unknown"
             if found is None or refused:
                 self._note(

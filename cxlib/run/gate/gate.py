@@ -11,6 +11,7 @@ to, and :meth:`Gate.still` tells whether that session has ended meanwhile.
 from __future__ import annotations
 
 import asyncio
+import datetime as dt
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -20,8 +21,10 @@ from urllib.parse import urlsplit
 from tornado.httputil import HTTPHeaders, HTTPServerRequest
 from tornado.web import Application, OutputTransform, RequestHandler
 
+from cxlib import look
 from cxlib.branding import find_branding
 from cxlib.errors import ReportError
+from cxlib.formats import day
 from cxlib.run.gate.assets import Assets
 from cxlib.run.gate.guard import FACILITATOR, UNKNOWN, Guarded, Refusal, Visit, guarded
 from cxlib.run.gate.operating import Metrics, log
@@ -81,6 +84,8 @@ class Gate:
         self._pool = ThreadPoolExecutor(4, thread_name_prefix="store")
         self.hashing = ThreadPoolExecutor(HASHING_AT_ONCE, thread_name_prefix="password")
         self.hashing_waits = 0
+        # When a link that ended was last written down as refused.
+        self.refused_lately: dict[str, float] = {}
         self.application = GateApplication(self)
 
     def close(self) -> None:
@@ -92,6 +97,12 @@ class Gate:
     async def ask(self, verb: Callable[..., T], *args: Any, **options: Any) -> T:
         """Call what waits for a disk in a thread, so that nobody else waits for it."""
         return await asyncio.get_running_loop().run_in_executor(self._pool, lambda: verb(*args, **options))
+
+    def warm(self) -> None:
+        """Load what the first page would otherwise wait for: words, dates, templates."""
+        day(dt.date(2026, 1, 1), phrases("en").language)
+        for name in ("portal", "login", "refused"):
+            look.templates().get_template(f"gate/{name}.html.j2")
 
     # ── Addresses ───────────────────────────────────────────────────────────────────────────────
 
@@ -109,6 +120,11 @@ class Gate:
         """Tell whether a `Host` names this gate: by its public address, or from this machine itself."""
         name = host.lower()
         return name == self.host or name.rpartition(":")[0] in _HERE or name in _HERE
+
+    @property
+    def is_local(self) -> bool:
+        """Whether clients reach it on this machine only."""
+        return self.host in _HERE or self.host.rpartition(":")[0] in _HERE
 
     # ── Who, and what ───────────────────────────────────────────────────────────────────────────
 
@@ -177,8 +193,6 @@ class Gate:
 
     def render(self, handler: RequestHandler, template: str, *, language: str = "en", **values: Any) -> str:
         """Render one of the gate's pages; whatever it is given is escaped."""
-        from cxlib import look
-
         visit: Visit | None = getattr(handler.request, "visit", None)
         session = visit.session if visit else ""
         return (

@@ -55,6 +55,7 @@ async def _serve(
 ) -> None:
     sockets = bind_sockets(port, host)
     gate = Gate(settings, Store.open(settings), url=url, more=more)
+    gate.warm()
     server = HTTPServer(
         gate.application,
         max_body_size=MOST_BYTES,
@@ -68,7 +69,9 @@ async def _serve(
     for one in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(one, ending.set)
     place = f"http://{host}:{sockets[0].getsockname()[1]}"
-    log.info("started", extra={"about": {"at_address": place, "public": gate.settings.gate_url}})
+    log.info("started", extra={"about": {"listening": place, "public": gate.settings.gate_url}})
+    if not (gate.is_secure or gate.is_local):
+        say("Without https, links and passwords can be read by everybody on their way.")
     say(f"The gate is open at {place}, for clients at {gate.settings.gate_url}")
     try:
         await ending.wait()

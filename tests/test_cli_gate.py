@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+import socket
 import sys
 from pathlib import Path
 
@@ -57,6 +58,12 @@ def test_publishing_from_the_command_line(cx: Cx, tmp_path: Path) -> None:
 @pytest.mark.parametrize("expires", ["", "0d", "-1d", "30", "400d", "1y", "9999w", "³d"])
 def test_a_time_that_is_none_is_refused(cx: Cx, tmp_path: Path, expires: str) -> None:
     refused(cx("link", "acme", "--to", "Erika", f"--expires={expires}"), "is no time")
+
+
+def test_a_port_that_is_taken_is_said(cx: Cx) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        refused(cx("serve", "--port", port), f"cannot listen on 127.0.0.1, port {port}", "another --port")
 
 
 def test_a_run_that_was_changed_by_hand_is_not_published(tmp_path: Path) -> None:

@@ -319,6 +319,7 @@ def test_a_facilitator_signs_in_sees_and_signs_out(here: Running) -> None:
     here.client("acme", "Erika").get(REPORT)
     browser = here.facilitator("ann")
     assert "Acme" in browser.get("/engagements").text
+    assert browser.get("/engagements/nobody").status == 404
     page = browser.get("/engagements/acme").text
     for words in (RUN, "approved by Ann", "Erika", "opened", "read"):
         assert words in page

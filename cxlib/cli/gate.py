@@ -188,12 +188,7 @@ def serve(
     from cxlib.run.gate.serving import serve
     from cxlib.settings import read_settings
 
-    try:
-        serve(read_settings(), host=host, port=port, url=url or "", say=printing.say())
-    except OSError as error:
-        raise SettingsError(
-            f"cannot listen on {host}, port {port}: {error.strerror or error}", fix="Choose another --port."
-        ) from None
+    serve(read_settings(), host=host, port=port, url=url or "", say=printing.say())
 
 
 # ── Facilitators ────────────────────────────────────────────────────────────────────────────────

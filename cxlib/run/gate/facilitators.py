@@ -108,15 +108,16 @@ class Engagements(Answer):
         live: dict[str, list[Any]] = {}
         for link in access.links():
             live.setdefault(link.engagement, []).append(link)
+        # Those that this store has, and those whose runs were made elsewhere.
+        names = {one.slug: one.name for one in self.gate.store.engagements() if caller.may_see(one.slug)}
         rows = []
-        for slug, found in sorted(runs.items()):
-            newest = found[0]
-            links = live.get(slug, [])
+        for slug in sorted({*runs, *names}):
+            found, links = runs.get(slug, []), live.get(slug, [])
             rows.append(
                 {
                     "slug": slug,
-                    "client": next((one.client for one in _editions(found[:5])), slug),
-                    "wave": newest.wave,
+                    "client": next((one.client for one in _editions(found[:5])), names.get(slug, slug)),
+                    "wave": found[0].wave if found else "–",
                     "runs": len(found),
                     "drafts": sum(one.is_draft for one in found),
                     "published": sum(one.id in shown for one in found),
@@ -142,7 +143,7 @@ class Engagement(Answer):
 
     async def get(self, engagement: str) -> None:
         shown = await self.gate.ask(self._shown, engagement)
-        if not shown["runs"] and not shown["links"]:
+        if not (shown["runs"] or shown["links"] or shown["client"]):
             self.send_error(404)
             return
         self.show("engagement", here="engagements", slug=engagement, **shown)
@@ -154,7 +155,8 @@ class Engagement(Answer):
         editions = {one.run: one for one in _editions(found)}
         links = [(one, one.ended(moment)) for one in access.links(engagement)]
         events = access.events([engagement], limit=20)
-        client = next((one.client for one in editions.values()), engagement)
+        names = {one.slug: one.name for one in self.gate.store.engagements()}
+        client = next((one.client for one in editions.values()), names.get(engagement, ""))
         return {
             "client": client,
             "runs": [(one, editions.get(one.id), published.get(one.id)) for one in found],

@@ -10,6 +10,7 @@ from typing import Final
 from tornado.httpserver import HTTPServer
 from tornado.netutil import bind_sockets
 
+from cxlib.errors import SettingsError
 from cxlib.run.gate.gate import Gate
 from cxlib.run.gate.operating import log, log_to_stderr
 from cxlib.run.gate.rules import Route
@@ -43,8 +44,8 @@ def serve(
 
     Raises
     ------
-    OSError
-        If the port is taken.
+    SettingsError
+        If the port is taken, or the address is none of this machine's.
     """
     log_to_stderr()
     asyncio.run(_serve(settings, host, port, url, more, say))
@@ -53,7 +54,12 @@ def serve(
 async def _serve(
     settings: Settings, host: str, port: int, url: str, more: Sequence[Route], say: Callable[[str], None]
 ) -> None:
-    sockets = bind_sockets(port, host)
+    try:
+        sockets = bind_sockets(port, host)
+    except OSError as error:
+        raise SettingsError(
+            f"cannot listen on {host}, port {port}: {error.strerror or error}", fix="Choose another --port."
+        ) from None
     gate = Gate(settings, Store.open(settings), url=url, more=more)
     gate.warm()
     server = HTTPServer(

@@ -3,9 +3,11 @@
     gate = Gate(read_settings(), store)
     gate.application.listen(8866)
 
-Dashboards are mounted by giving further routes, each with its rule: `Gate(..., more=[Route(...)])`. A handler
-of another package finds whom it answers in `self.request.visit`: `caller.session` is what a kernel is bound
-to, and :meth:`Gate.still` tells whether that session has ended meanwhile.
+Dashboards are mounted by giving further routes, each with its rule: `Gate(..., more=[Route(...)])`; one named
+`dashboard` stands as a button on the client's page. A handler of another package finds whom it answers in
+`self.request.visit`: `caller.session` is what a kernel is bound to, by an entry in `Gate.kernels`, which the
+rule `KERNEL` reads for every path and websocket of a kernel. :meth:`Gate.still` tells whether a session has
+ended meanwhile.
 """
 
 from __future__ import annotations
@@ -51,6 +53,14 @@ class Found:
     is_published: bool
 
 
+@dataclass(frozen=True)
+class Started:
+    """A kernel's owner: the session that it was started for, and the run that it shows."""
+
+    session: str
+    run: str
+
+
 class Gate:
     """Everything between a browser and the published runs.
 
@@ -84,6 +94,8 @@ class Gate:
         self._pool = ThreadPoolExecutor(4, thread_name_prefix="store")
         self.hashing = ThreadPoolExecutor(HASHING_AT_ONCE, thread_name_prefix="password")
         self.hashing_waits = 0
+        # Who may reach which kernel: whoever starts one for a session writes it down here before it answers.
+        self.kernels: dict[str, Started] = {}
         # When a link that ended was last written down as refused.
         self.refused_lately: dict[str, float] = {}
         self.application = GateApplication(self)

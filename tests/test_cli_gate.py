@@ -45,14 +45,16 @@ def test_publishing_from_the_command_line(cx: Cx, tmp_path: Path) -> None:
     assert "address" not in listed[0]
     assert f"Ended: link {other['link']} for Max" in cx("revoke", other["link"]).out
     assert "revoked" in cx("links").out
+    assert "for somebody forgotten" in cx("revoke", other["link"], "--forget").out
+    assert "somebody forgotten" in cx("links").out
     refused(cx("revoke", "nonesuch"), "no link 'nonesuch'")
     assert folder.name in cx("unpublish", "acme").out
     refused(cx("unpublish", folder.name), "is not published")
-    assert "5 rows, each as it was written" in cx("audit").out
+    assert "6 rows, each as it was written" in cx("audit").out
     seal = cx("audit", "--json").data["seal"]
     assert cx("audit", "--holds", seal).code == 0
     assert cx("audit", "--holds", "f" * 64).code == 1
-    assert "link revoked" in cx("audit", "--show", "3").out
+    assert "name forgotten" in cx("audit", "--show", "3").out
 
 
 @pytest.mark.parametrize("expires", ["", "0d", "-1d", "30", "400d", "1y", "9999w", "³d"])

@@ -113,8 +113,10 @@ class Access:
         with self._database.read() as connection:
             return _links.select_links(connection, engagement)
 
-    def revoke(self, id: str, *, actor: str) -> LinkRecord:
+    def revoke(self, id: str, *, actor: str, forget: bool = False) -> LinkRecord:
         """End a link and every session it opened; one that was revoked already stays as it was.
+
+        With `forget`, whom it was made for is kept no longer either.
 
         Raises
         ------
@@ -127,6 +129,11 @@ class Access:
                 _links.mark_revoked(connection, id)
                 self._note(
                     connection, "link revoked", actor, engagement=found.engagement, detail=f"link {id}"
+                )
+            if forget and found.name:
+                _links.forget_name(connection, id)
+                self._note(
+                    connection, "name forgotten", actor, engagement=found.engagement, detail=f"link {id}"
                 )
             return _links.select_link(connection, id)
 

@@ -108,5 +108,10 @@ def mark_revoked(connection: Connection, id: str) -> None:
     connection.execute(delete(session).where(session.c.link == id))
 
 
+def forget_name(connection: Connection, id: str) -> None:
+    """Forget whom a link was made for; in the audit only its id stands anyway."""
+    connection.execute(update(link).where(link.c.id == id).values(name=""))
+
+
 def _record(row: Row[Any]) -> LinkRecord:
     return LinkRecord(**{name: value for name, value in row._mapping.items() if name != "digest"})

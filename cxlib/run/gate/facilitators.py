@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import datetime as dt
+import time
 from collections.abc import Sequence
 from typing import Any, Final
 
@@ -44,8 +45,7 @@ class Login(Answer):
         account = await gate.ask(gate.access.account, name)
         if not await self._matches(account, password) or account is None:
             gate.metrics.sign_ins.labels("refused").inc()
-            actor = f"user {account.id}" if account else gate.access.pseudonym("name", name)
-            await gate.ask(gate.access.note, "sign-in failed", actor)
+            await self._note_failure(account, name)
             self.set_status(403)
             self.show("login", said="Name and password do not go together. Try again.", name=name)
             return
@@ -58,6 +58,18 @@ class Login(Answer):
         gate.set_cookie(self, FACILITATOR, cookie)
         gate.clear_cookie(self, VISITOR)
         self.redirect(gate.address("engagements"), status=303)
+
+    async def _note_failure(self, account: AccountRecord | None, name: str) -> None:
+        """Write a failed try down; of names that nobody bears only so many a minute, or the disk fills."""
+        gate, now = self.gate, time.monotonic()
+        if account is None:
+            lately = gate.strangers_lately
+            lately.append(now)
+            # The queue is as long as what may be written a minute: full of late ones, it is enough.
+            if len(lately) == lately.maxlen and now - lately[0] < 60.0:
+                return
+        actor = f"user {account.id}" if account else gate.access.pseudonym("name", name)
+        await gate.ask(gate.access.note, "sign-in failed", actor)
 
     async def _matches(self, account: AccountRecord | None, password: str) -> bool:
         if len(password) > LONGEST:

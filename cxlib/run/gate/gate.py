@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import asyncio
 import datetime as dt
+from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -42,6 +43,7 @@ T = TypeVar("T")
 
 # A password's digest takes 64 MB and some 50 ms: a flood of tries waits its turn, or is told to come back.
 HASHING_AT_ONCE: Final = 2
+STRANGERS_A_MINUTE: Final = 30
 _HERE: Final = frozenset({"127.0.0.1", "localhost", "[::1]"})
 
 
@@ -94,6 +96,8 @@ class Gate:
         self._pool = ThreadPoolExecutor(4, thread_name_prefix="store")
         self.hashing = ThreadPoolExecutor(HASHING_AT_ONCE, thread_name_prefix="password")
         self.hashing_waits = 0
+        # When somebody whom nobody knows last tried to sign in.
+        self.strangers_lately: deque[float] = deque(maxlen=STRANGERS_A_MINUTE + 1)
         # Who may reach which kernel: whoever starts one for a session writes it down here before it answers.
         self.kernels: dict[str, Started] = {}
         # When a link that ended was last written down as refused.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from base64 import b64encode
+from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -32,13 +33,27 @@ def variables(mode: str) -> str:
     return fonts + "".join(f"--cx-{name}:{colour};" for name, colour in palette(mode).items())
 
 
-@lru_cache(maxsize=2)
-def font_faces() -> str:
-    """Return the style sheet that carries the fonts themselves; a page needs no other file for them."""
+def fonts() -> list[tuple[str, bytes]]:
+    """Return the fonts of screens, by the names of their files."""
     folder = read_settings().template / "fonts"
+    return [(one["file"], (folder / one["file"]).read_bytes()) for one in _source()["faces"]]
+
+
+def font_faces(addresses: Mapping[str, str] | None = None) -> str:
+    """Return the style sheet of the fonts: that carries them itself, so that a page needs no other file, or
+    that names their addresses by file."""
+    return _carried() if addresses is None else _faces(addresses)
+
+
+@lru_cache(maxsize=2)
+def _carried() -> str:
+    return _faces({name: f"data:font/woff2;base64,{b64encode(data).decode()}" for name, data in fonts()})
+
+
+def _faces(addresses: Mapping[str, str]) -> str:
     return "\n".join(
         f'@font-face{{font-family:"{one["family"]}";font-weight:200 900;font-display:block;'
-        f"src:url(data:font/woff2;base64,{b64encode((folder / one['file']).read_bytes()).decode()}) "
+        f"src:url({addresses[one['file']]}) "
         f'format("woff2");unicode-range:{one["range"]}}}'
         for one in _source()["faces"]
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import secrets
 import shutil
 import subprocess
 import sys
@@ -16,6 +17,7 @@ from typing import Any, NoReturn
 
 import pytest
 from hypothesis import settings as laws
+from sqlalchemy import create_engine, make_url, text
 
 from cxlib import cli
 
@@ -224,6 +226,23 @@ def postgresql(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
             run("pg_ctl", "--pgdata", data, "--mode", "immediate", "stop")
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """Name an empty database: a file of this test, and a schema of its own where a server is given."""
+    if request.param == "sqlite":
+        yield f"sqlite:///{tmp_path / 'data' / 'local' / 'cx.sqlite'}"
+        return
+    server, schema = make_url(request.getfixturevalue("postgresql")), f"cx_{secrets.token_hex(6)}"
+    engine = create_engine(server, isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        connection.execute(text(f"CREATE SCHEMA {schema}"))
+    own = server.update_query_dict({"options": f"-csearch_path={schema}"})
+    yield own.render_as_string(hide_password=False)
+    with engine.connect() as connection:
+        connection.execute(text(f"DROP SCHEMA {schema} CASCADE"))
+    engine.dispose()
 
 
 def _is_user(name: str) -> bool:

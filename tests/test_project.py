@@ -75,6 +75,7 @@ CONDA_NAMES = {
     "jupyter-core": "jupyter_core",
     "jupyter-kernel-test": "jupyter_kernel_test",
     "jupyter-server": "jupyter_server",
+    "prometheus-client": "prometheus_client",
 }
 FROM_PIP = {"axe-playwright-python", "typst"}
 ABSENT_FROM_CONDA = {*FROM_PIP, "pysqlite3-binary"}

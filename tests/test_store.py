@@ -23,7 +23,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from filelock import FileLock
-from sqlalchemy import create_engine, make_url, text
+from sqlalchemy import create_engine, text
 
 from cxlib.declarations import (
     AssumptionSpec,
@@ -46,23 +46,6 @@ from cxlib.store.schema import VERSION_TABLE, metadata
 ROOT = Path(__file__).parents[1]
 FRAMEWORK = {"framework_id": "cx7", "framework_version": "1.0.0", "framework_document": "steps: []\n"}
 HOSTILE = ["", "acmé", "a'b\"c", "'; drop table engagement; --", "x\0y", "\udcff", "%s", "../../etc/x", "CON"]
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
-    """Name an empty database: a file of this test, and a schema of its own where a server is given."""
-    if request.param == "sqlite":
-        yield f"sqlite:///{tmp_path / 'data' / 'local' / 'cx.sqlite'}"
-        return
-    server, schema = make_url(request.getfixturevalue("postgresql")), f"cx_{secrets.token_hex(6)}"
-    engine = create_engine(server, isolation_level="AUTOCOMMIT")
-    with engine.connect() as connection:
-        connection.execute(text(f"CREATE SCHEMA {schema}"))
-    own = server.update_query_dict({"options": f"-csearch_path={schema}"})
-    yield own.render_as_string(hide_password=False)
-    with engine.connect() as connection:
-        connection.execute(text(f"DROP SCHEMA {schema} CASCADE"))
-    engine.dispose()
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ import datetime as dt
 import json
 import os
 import shutil
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence, Set
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -104,7 +104,7 @@ def approve(settings: Settings, name: str, *, by: str, now: dt.datetime | None =
     found = _readable(settings, name)
     if not found.is_draft:
         return found
-    manifest = _unchanged(found, {REPORT})
+    manifest = unchanged(found, {REPORT})
     moment = now or dt.datetime.now(dt.UTC)
     approved = {
         "by": by,
@@ -139,7 +139,7 @@ def export(
         If another of its files is not what the manifest says; nothing is written then.
     """
     found = _readable(settings, name)
-    manifest = _unchanged(found, {FILES[one] for one in formats if one in FILES})
+    manifest = unchanged(found, {FILES[one] for one in formats if one in FILES})
     _publish(found, manifest, formats, say=say)
     names = {"html": REPORT, "json": RESULTS, **FILES}
     return _published(found.folder), [found.folder / names[one] for one in formats]
@@ -152,7 +152,7 @@ def _readable(settings: Settings, name: str) -> Published:
     return found
 
 
-def _unchanged(found: Published, anew: set[str]) -> dict[str, Any]:
+def unchanged(found: Published, anew: Set[str] = frozenset()) -> dict[str, Any]:
     """Return a run's manifest, once every file is what it says; those of `anew` are written again anyway.
 
     Whatever a crash between the writing of these and of the manifest left is written over.

@@ -28,13 +28,19 @@ from cxlib.store import comments as _comments
 from cxlib.store import engagements as _engagements
 from cxlib.store import registers as _registers
 from cxlib.store import releases as _releases
+from cxlib.store.access import Access, Opening
 from cxlib.store.connect import WAIT_SECONDS, Database, has_wal_reset_bug, sqlite_version
 from cxlib.store.files import LocalFolder, sha256_of
 from cxlib.store.records import (
+    AccountRecord,
     BatchRecord,
+    Caller,
     EngagementRecord,
     EngagementSummary,
+    Event,
     FrameworkRecord,
+    LinkRecord,
+    Publication,
     RegisterRecord,
     Review,
 )
@@ -43,10 +49,17 @@ from cxlib.store.schema import ACTIVE, LEAVE, SHOW
 __all__ = [
     "LEAVE",
     "SHOW",
+    "Access",
+    "AccountRecord",
     "BatchRecord",
+    "Caller",
     "EngagementRecord",
     "EngagementSummary",
+    "Event",
     "FrameworkRecord",
+    "LinkRecord",
+    "Opening",
+    "Publication",
     "RegisterRecord",
     "Review",
     "Store",
@@ -67,6 +80,8 @@ class Store:
     def __init__(self, database: Database, local: LocalFolder) -> None:
         self._database = database
         self._local = local
+        # Who may see what at the gate.
+        self.access = Access(database, local)
 
     @classmethod
     def open(cls, settings: Settings, *, wait_seconds: float = WAIT_SECONDS) -> Self:

@@ -1,4 +1,4 @@
-"""The local folder: batch files, staging, and the keys that turn ids into pseudonyms.
+"""The local folder: batch files, staging, the keys that turn ids into pseudonyms, the gate's secrets.
 
 A file is on disk, and its folder knows it, before a row of the database says that it exists. The other
 way round a crash could leave a row without its file; this way it leaves at worst a file without a row.
@@ -85,6 +85,37 @@ class LocalFolder:
                 f"the key of {slug} {state}; without it the same person would get another pseudonym",
                 fix=f"Restore {path} from a backup, or from the machine where {slug} was created.",
             )
+        return key
+
+    # ── The gate's secrets ──────────────────────────────────────────────────────────────────────
+
+    def secret(self, name: str) -> bytes:
+        """Return 32 secret bytes of the gate's, made on first use, for this user's eyes alone.
+
+        Raises
+        ------
+        StoreError
+            If the file is damaged, or the folder refuses it.
+        """
+        final = self.root / "gate" / f"{name}.key"
+        with disk_errors(final):
+            if not final.exists():
+                final.parent.mkdir(mode=0o700, exist_ok=True)
+                temporary = final.with_name(f".{name}.{secrets.token_hex(4)}.tmp")
+                handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+                try:
+                    os.write(handle, secrets.token_bytes(KEY_BYTES))
+                    os.fsync(handle)
+                finally:
+                    os.close(handle)
+                # By a link and not by a rename: of two processes that begin together, one makes it for both.
+                with suppress(FileExistsError):
+                    os.link(temporary, final)
+                temporary.unlink()
+                sync_folder(final.parent)
+            key = final.read_bytes()
+        if len(key) != KEY_BYTES:
+            raise StoreError(f"{final} is damaged", fix="Restore it from a backup.")
         return key
 
     # ── Batch files ─────────────────────────────────────────────────────────────────────────────

@@ -115,3 +115,98 @@ class Review:
     @property
     def is_shown(self) -> bool:
         return self.verdict == SHOW
+
+
+@dataclass(frozen=True)
+class Publication:
+    """A run that its client may see."""
+
+    run: str
+    engagement: str
+    wave: str
+    published_at: datetime
+
+
+@dataclass(frozen=True)
+class LinkRecord:
+    """A private link as the store knows it: all but the link itself.
+
+    Attributes
+    ----------
+    id : what stands for it in lists and in the audit.
+    name : whom it was made for.
+    opened : how many browsers have opened it.
+    made_at, expires_at, opened_at, revoked_at : in UTC.
+    """
+
+    id: str
+    engagement: str
+    name: str
+    once: bool
+    made_at: datetime
+    expires_at: datetime
+    opened: int
+    opened_at: datetime | None
+    revoked_at: datetime | None
+
+    def ended(self, moment: datetime) -> str:
+        """Say why it opens no more: "revoked", "expired", "used up", or "" while it does."""
+        if self.revoked_at is not None:
+            return "revoked"
+        if self.expires_at <= moment:
+            return "expired"
+        return "used up" if self.once and self.opened else ""
+
+
+@dataclass(frozen=True)
+class AccountRecord:
+    """A facilitator who signs in at the gate; `engagements` are those they see, all where there are none."""
+
+    id: str
+    name: str
+    password: str = field(repr=False)
+    engagements: tuple[str, ...]
+    made_at: datetime
+    changed_at: datetime
+
+
+@dataclass(frozen=True)
+class Caller:
+    """Who is behind a session: a client by a link, or a facilitator.
+
+    Attributes
+    ----------
+    session : digest that stands for the session; whatever is started for it is bound to this.
+    actor : what stands for them in the audit.
+    name : whom the link was made for, or the facilitator's name.
+    engagements : whose runs they see; () is all of them, and only a facilitator's can be.
+    """
+
+    session: str
+    actor: str
+    name: str = field(repr=False)
+    is_facilitator: bool
+    engagements: tuple[str, ...]
+    ends_at: datetime
+
+    @property
+    def engagement(self) -> str:
+        """The client's own engagement; "" of a facilitator."""
+        return "" if self.is_facilitator else self.engagements[0]
+
+    def may_see(self, engagement: str) -> bool:
+        return engagement in self.engagements or (self.is_facilitator and not self.engagements)
+
+
+@dataclass(frozen=True)
+class Event:
+    """One row of the audit; `at` is UTC in ISO form, and nobody in it bears a name."""
+
+    number: int
+    at: str
+    event: str
+    actor: str
+    engagement: str
+    run: str
+    detail: str
+    seal: str

@@ -13,6 +13,7 @@ from typing import Any
 from sqlalchemy import (
     JSON,
     BigInteger,
+    Boolean,
     CheckConstraint,
     Column,
     DateTime,
@@ -276,4 +277,85 @@ comment = Table(
     Column("at", UtcDateTime),
     UniqueConstraint("wave", "number"),
     CheckConstraint(f"verdict IN ('{SHOW}', '{LEAVE}')", name="verdict"),
+)
+
+# A run that clients may see, by a link to its engagement. The run itself is a folder; where, the gate knows.
+publication = Table(
+    "publication",
+    metadata,
+    Column("run", Text, primary_key=True),
+    Column("engagement", Text, nullable=False),
+    Column("wave", Text, nullable=False),
+    Column("published_at", UtcDateTime, nullable=False),
+    Index("ix_publication_engagement", "engagement"),
+)
+
+# A private link to an engagement's published runs. Of the link itself only a digest is kept, so that nobody
+# who reads the store can open it.
+link = Table(
+    "link",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("engagement", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("digest", String(64), nullable=False),
+    Column("once", Boolean, nullable=False),
+    Column("made_at", UtcDateTime, nullable=False),
+    Column("expires_at", UtcDateTime, nullable=False),
+    Column("opened", Integer, nullable=False),
+    Column("opened_at", UtcDateTime),
+    Column("revoked_at", UtcDateTime),
+    Index("ix_link_engagement", "engagement"),
+)
+
+# Facilitators who sign in at the gate. `id` stands for them in the audit and outlives their name.
+account = Table(
+    "account",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("name", Text, nullable=False, unique=True),
+    Column("password", Text, nullable=False),
+    # Whose engagements they see; an empty list is all of them.
+    Column("engagements", JSON, nullable=False),
+    Column("made_at", UtcDateTime, nullable=False),
+    Column("changed_at", UtcDateTime, nullable=False),
+)
+
+# Who is in: a browser that opened a link, or a facilitator who signed in. The cookie holds what the digest
+# is of.
+session = Table(
+    "session",
+    metadata,
+    Column("digest", String(64), primary_key=True),
+    Column("link", Text, ForeignKey("link.id", ondelete="CASCADE")),
+    Column("account", Text, ForeignKey("account.id", ondelete="CASCADE")),
+    Column("made_at", UtcDateTime, nullable=False),
+    Column("ends_at", UtcDateTime, nullable=False),
+    CheckConstraint("(link IS NULL) <> (account IS NULL)", name="one_of"),
+)
+
+# Failed tries to sign in, by a digest of the name or of the browser's cookie; never by an address, which a
+# whole workshop shares.
+attempt = Table(
+    "attempt",
+    metadata,
+    Column("subject", String(64), primary_key=True),
+    Column("failed", Integer, nullable=False),
+    Column("wait_until", UtcDateTime, nullable=False),
+)
+
+# What happened at the gate, each row sealed with the one before it. Only ever added to; `at` is text, so that
+# it is read exactly as it was sealed.
+audit = Table(
+    "audit",
+    metadata,
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("at", Text, nullable=False),
+    Column("event", Text, nullable=False),
+    Column("actor", Text, nullable=False),
+    Column("engagement", Text, nullable=False),
+    Column("run", Text, nullable=False),
+    Column("detail", Text, nullable=False),
+    Column("seal", String(64), nullable=False),
+    Index("ix_audit_engagement", "engagement"),
 )

@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cxlib.anonymity import Release, hidden_cells, release
+from cxlib.anonymity.settle import RULES, UNANIMITY
 from cxlib.errors import AnonymityError
 from cxlib.frames import UNSCORED
 from cxlib.tally import Tally
@@ -233,6 +234,34 @@ def test_where_everyone_is_of_one_mind_nothing_finer_is_shown() -> None:
 def test_of_a_scale_of_eleven_places_the_top_box_is_the_last_two() -> None:
     for level, bound in ((10, "at least"), (9, "at least"), (8, "at most")):
         assert release(tallied(people(9, oven_crust=level)), [()], 5).bounds["bound"].tolist() == [bound]
+
+
+def test_a_hidden_group_is_not_heard_in_what_its_siblings_leave() -> None:
+    """Nine hidden people, three of them in one unit, all give one answer: the total less the rest."""
+    rows = people(3, unit="a", grain_mill=5) + people(6, unit="b", grain_mill=5)
+    rows += people(20, unit="c", grain_mill=MIXED) + people(30, unit="d", grain_mill=MIXED)
+    for rules, is_heard in ((RULES, False), ([one for one in RULES if one != UNANIMITY], True)):
+        found = release(tallied(rows), [(), ("unit",)], 5, rules=rules)
+        assert found.groups.set_index("unit")["is_hidden"].to_dict() == {
+            "": False, "a": True, "b": True, "c": False, "d": False,
+        }  # fmt: skip
+        seen = found.counts.pivot(index="unit", columns="answer", values="n")
+        left = seen.loc[""] - seen.drop(index="").sum()
+        assert ((left > 0).sum() == 1) == is_heard
+
+
+def test_a_hidden_group_is_not_heard_between_two_that_are_shown() -> None:
+    """The team answers 4 or 5, the north 3 or 4: whoever stands in both would be known to answer 4."""
+    rows = people(3, "team", "north", grain_mill=4) + people(9, "team", "south", grain_mill=[4, 5])
+    rows += people(9, "owner", "north", grain_mill=[3, 4]) + people(20, "owner", "south", grain_mill=MIXED)
+    for rules, is_heard in ((RULES, False), ([one for one in RULES if one != UNANIMITY], True)):
+        found = release(tallied(rows), CUTS, 5, rules=rules)
+        assert ("role×unit", "team", "north", True) in set(
+            found.groups[["cut", "role", "unit", "is_hidden"]].itertuples(index=False, name=None)
+        )
+        levels = found.counts.query("n > 0").groupby(["role", "unit"])["answer"].agg(set)
+        team, north = (levels.get(key, {1, 2, 3, 4, 5}) for key in (("team", ""), ("", "north")))
+        assert (team & north == {4}) == is_heard
 
 
 # ── Laws ────────────────────────────────────────────────────────────────────────────────────────

@@ -153,6 +153,31 @@ def test_without_an_eye_on_who_was_asked_people_are_told(tell: Tell) -> None:
     assert people
 
 
+def test_an_item_of_some_hotels_tells_nobodys_number_in_them() -> None:
+    """Two files, one with an item that the other lacks: its answers less a shown hotel's people."""
+    cells, asked = [], []
+    for hotel, n, is_asked in (("east", 4, 1), ("north", 50, 1), ("south", 4, 0), ("west", 60, 0)):
+        cells += [("team", hotel)] * n
+        asked += [1 + at % 3 if is_asked else None for at in range(n)]
+    tally = tallied(
+        cells, {"all": np.array([1 + at % 3 for at in range(len(cells))]), "team": np.array(asked)}
+    )
+    for rules, shown in ((RULES, {"all"}), ([rule for rule in RULES if rule != ASKED], {"all", "team"})):
+        found = release(tally, [(), ("hotel",)], K, rules=rules)
+        groups = found.groups.set_index("hotel")["n"]
+        assert groups.isna().to_dict() == {
+            "": False,
+            "east": True,
+            "north": False,
+            "south": True,
+            "west": False,
+        }
+        assert set(found.counts.loc[found.counts["cut"] == "", "item"]) == shown
+        if "team" in shown:
+            of_all = found.counts.query("cut == '' and item == 'team'")["n"].sum()
+            assert of_all - groups["north"] == 4
+
+
 # ── All of it in one program ────────────────────────────────────────────────────────────────────
 
 

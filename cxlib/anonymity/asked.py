@@ -4,7 +4,8 @@ All answers to an item, blank, not applicable and don't know among them, add up 
 item is asked of some roles only, that is a number of people which no cut of the plan need show: of guests
 in everyone, of leaders in a hotel. So the people of each shown group that each set of roles leaves are
 audited beside the respondents themselves, and where they would tell on anybody, the items asked of those
-roles are hidden in that group.
+roles are hidden in that group. It is the same with the people of some cells, where a unit's file holds an
+item that the others lack.
 """
 
 from __future__ import annotations
@@ -25,7 +26,8 @@ def asked_cells(scales: Sequence[ItemScale], counts: Sequence[Ints], roles: Sequ
     """Say in which finest cells each item was asked.
 
     A file that holds several roles has blanks where a role was not asked; another role may have been asked
-    and left it blank, one and all. Nothing tells the two apart, so there are two answers.
+    and left it blank, one and all. Nothing tells the two apart, so there are two answers. A third goes by the
+    cells, whatever their role: files of their own may ask hotels different things.
 
     Parameters
     ----------
@@ -36,14 +38,16 @@ def asked_cells(scales: Sequence[ItemScale], counts: Sequence[Ints], roles: Sequ
 
     Returns
     -------
-    (2 × items × cells): of the roles that hold any answer at all, and of those that said more than nothing.
+    (3 × items × cells): of the roles that hold any answer at all, of those that said more than nothing; and
+    the cells that hold any answer at all.
     """
     _, of = np.unique(np.array(roles, dtype=str), return_inverse=True)
-    out = np.zeros((2, len(scales), len(roles)), dtype=bool)
+    out = np.zeros((3, len(scales), len(roles)), dtype=bool)
     for row, (scale, found) in enumerate(zip(scales, counts, strict=True)):
         said = [answer != BLANK for answer in scale.answers]
         for at, any_ in enumerate((found.any(axis=1), found[:, said].any(axis=1))):
             out[at, row] = np.isin(of, of[any_])
+        out[2, row] = found.any(axis=1)
     return out
 
 

@@ -131,7 +131,7 @@ def _asked(
     sets, of = np.unique(asked, axis=0, return_inverse=True)
     people = finest.respondents[inside]
     telling = too_telling(layout, people, sets, threshold, hidden=gone, rules=rules)
-    return np.asarray(telling[of.reshape(2, -1)].any(axis=0), np.bool_)
+    return np.asarray(telling[of.reshape(-1, len(counts))].any(axis=0), np.bool_)
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from cxlib.anonymity.audit import Unknown, recovered_union, relation, unknown
 from cxlib.anonymity.bounds import Attack, climbs, longer, walked
-from cxlib.anonymity.suppress import Totals, hidden_cells, too_small, unanimous
+from cxlib.anonymity.suppress import Totals, heard, hidden_cells, too_small, unanimous
 
 Ints = NDArray[np.int64]
 Flags = NDArray[np.bool_]
@@ -108,6 +108,11 @@ def settle(
     while True:
         if REMAINDER in rules:
             out = hidden_cells(n, layout.totals, threshold, out)
+        if UNANIMITY in rules and counts.shape[1] > 1:
+            tells = heard(members, counts[cells], layout.totals, out)
+            if tells is not None:
+                out[tells[np.argmin(n[tells])]] = True
+                continue
         if (more := _betrayed(figure, out, apart)) is None:
             return out
         out[more] = True

@@ -1,5 +1,5 @@
 """Rules 2, 3 and 6: no cell with fewer than k, none that its total gives away by subtraction, and none
-whose answers all stand at one level."""
+whose answers all stand at one level, nor is seen to by what is shown around it."""
 
 from __future__ import annotations
 
@@ -28,6 +28,50 @@ def unanimous(counts: Ints, threshold: int) -> Flags:
     """
     out: Flags = ((counts > 0).sum(axis=1) == 1) & (counts.sum(axis=1) >= threshold)
     return out
+
+
+def heard(members: Ints, counts: Ints, totals: Totals, hidden: Flags) -> NDArray[np.intp] | None:
+    """Look for a hidden group all of whose answers are known to stand at one level, whatever its size.
+
+    Where nobody of a shown group stands at a level, nobody in it does; nor does anybody of what the shown
+    children of a shown total leave, where the rest of the total has none there.
+
+    Parameters
+    ----------
+    members
+        (groups × finest cells) of 0 and 1.
+    counts
+        (finest cells × answers) on the scale, of non-empty cells.
+    totals
+        As for :func:`hidden_cells`.
+    hidden
+        (groups,) True where hidden.
+
+    Returns
+    -------
+    The shown groups that tell it, or None where no group is heard.
+
+    Source: this project's method, section 3, rule 6, of what an attacker computes.
+    """
+    said = members @ counts
+    shown = ~hidden & said.any(axis=1)
+    told = [(members[one] > 0, said[one] == 0, np.array([one])) for one in np.flatnonzero(shown)]
+    for total, children in totals:
+        gone = children[hidden[children]]
+        if shown[total] and len(gone):
+            left = children[shown[children]]
+            tells = left if len(left) else np.array([total])
+            told.append((members[gone].any(axis=0), said[gone].sum(axis=0) == 0, tells))
+    told = [one for one in told if one[1].any()]
+    if not told:
+        return None
+    cells, empty = (np.array([one[at] for one in told]) for at in (0, 1))
+    may = (cells[:, :, None] & empty[:, None, :]).sum(axis=0) == 0
+    mind = ((members @ may.astype(np.int64)) > 0).sum(axis=1) == 1
+    for group in np.flatnonzero(hidden & said.any(axis=1) & mind):
+        inside = (cells & (members[group] > 0)).any(axis=1)
+        return np.unique(np.concatenate([told[at][2] for at in np.flatnonzero(inside)]))
+    return None
 
 
 def hidden_cells(n: Ints, totals: Totals, threshold: int, hidden: Flags | None = None) -> Flags:

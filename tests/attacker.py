@@ -223,3 +223,19 @@ def _agree(points: Sequence[Ints], vector: Ints) -> bool:
 def _pinned(published: Published, vector: Ints, free: NDArray[np.bool_]) -> bool:
     low, high, _ = _bounds(published, vector[None, :], free, ENDLESS)
     return bool(low[0] == high[0])
+
+
+def of_one_level(published: Published, wanted: Ints) -> list[int]:
+    """Name the groups of whose people every answer is known, however many they are: at all levels but one
+    the greatest number that agrees with what is published is 0."""
+    out = []
+    for at, vector in enumerate(wanted):
+        possible = 0
+        for side in published.values.T:
+            found = linprog(-vector.astype(float), A_eq=published.rows, b_eq=side, method="highs")
+            possible += found.status != 0 or -found.fun > NEAR
+            if possible > 1:
+                break
+        if possible == 1:
+            out.append(at)
+    return out

@@ -23,7 +23,7 @@ from cxlib.frames import UNSCORED, ItemScale
 from cxlib.instrument import Instrument
 from cxlib.run.example import draw
 from cxlib.tally import Tally, tally_batches
-from tests.attacker import Published, Spoils, attack, computed, of_one_mind
+from tests.attacker import Published, Spoils, attack, computed, of_one_level, of_one_mind
 from tests.drawn import CUTS as CUTS_OF_EXAMPLE
 from tests.drawn import DIMS as EXAMPLE
 from tests.drawn import cx7, harbour
@@ -322,6 +322,22 @@ def test_without_the_rule_of_unanimity_the_answers_of_groups_are_known(tell: Tel
     groups, known, _ = heard([rule for rule in RULES if rule != UNANIMITY], 40)
     tell(f"of one mind, without the rule: the answers of {known} of {groups} groups worked out")
     assert known > groups / 3
+
+
+@pytest.mark.parametrize("off", [None, UNANIMITY])
+def test_what_all_of_a_hidden_group_answered_is_not_known_by_what_is_left(
+    off: str | None, tell: Tell
+) -> None:
+    """However many they are: where nobody can stand at any other level, it is known of each of them."""
+    hidden = known = 0
+    for at in range(40):
+        tally = clannish(np.random.default_rng([6, at])).tally()
+        seen = sight(release(tally, THREE, K, rules=[one for one in RULES if one != off]), tally, "x")
+        small = seen.sizes < K
+        hidden += int(small.sum())
+        known += len(of_one_level(seen.published, seen.wanted[small]))
+    tell(f"of one mind, {off or 'nothing'} off: of {hidden} hidden groups and cells {known} are known to be")
+    assert (known == 0) == (off is None)
 
 
 # ── A second release of the same wave ───────────────────────────────────────────────────────────

@@ -109,7 +109,7 @@ def settle(
         if REMAINDER in rules:
             out = hidden_cells(n, layout.totals, threshold, out)
         if UNANIMITY in rules and counts.shape[1] > 1:
-            tells = heard(members, counts[cells], layout.totals, out)
+            tells = heard(members, counts[cells], layout.totals, out, threshold)
             if tells is not None:
                 out[tells[np.argmin(n[tells])]] = True
                 continue

@@ -30,8 +30,11 @@ def unanimous(counts: Ints, threshold: int) -> Flags:
     return out
 
 
-def heard(members: Ints, counts: Ints, totals: Totals, hidden: Flags) -> NDArray[np.intp] | None:
-    """Look for a hidden group all of whose answers are known to stand at one level, whatever its size.
+def heard(
+    members: Ints, counts: Ints, totals: Totals, hidden: Flags, threshold: int
+) -> NDArray[np.intp] | None:
+    """Look for a hidden group, or a finest cell below the threshold, all of whose answers are known to stand
+    at one level, however many they are.
 
     Where nobody of a shown group stands at a level, nobody in it does; nor does anybody of what the shown
     children of a shown total leave, where the rest of the total has none there.
@@ -46,14 +49,17 @@ def heard(members: Ints, counts: Ints, totals: Totals, hidden: Flags) -> NDArray
         As for :func:`hidden_cells`.
     hidden
         (groups,) True where hidden.
+    threshold
+        k: the smallest number of respondents that may be shown.
 
     Returns
     -------
-    The shown groups that tell it, or None where no group is heard.
+    The shown groups that tell it, or None where nobody is heard.
 
     Source: this project's method, section 3, rule 6, of what an attacker computes.
     """
     said = members @ counts
+    small = too_small(counts.sum(axis=1), threshold)
     shown = ~hidden & said.any(axis=1)
     told = [(members[one] > 0, said[one] == 0, np.array([one])) for one in np.flatnonzero(shown)]
     for total, children in totals:
@@ -66,12 +72,14 @@ def heard(members: Ints, counts: Ints, totals: Totals, hidden: Flags) -> NDArray
     if not told:
         return None
     cells, empty = (np.array([one[at] for one in told]) for at in (0, 1))
-    may = (cells[:, :, None] & empty[:, None, :]).sum(axis=0) == 0
-    mind = ((members @ may.astype(np.int64)) > 0).sum(axis=1) == 1
-    for group in np.flatnonzero(hidden & said.any(axis=1) & mind):
-        inside = (cells & (members[group] > 0)).any(axis=1)
-        return np.unique(np.concatenate([told[at][2] for at in np.flatnonzero(inside)]))
-    return None
+    # Levels at which somebody of a cell may stand, for all that is shown.
+    possible = 1 - (cells.T.astype(np.int64) @ empty.astype(np.int64) > 0)
+    aims = np.concatenate([members[hidden & said.any(axis=1)], np.eye(len(counts), dtype=np.int64)[small]])
+    known = aims[((aims @ possible) > 0).sum(axis=1) == 1]
+    if not len(known):
+        return None
+    around = (cells & (known[0] > 0)).any(axis=1)
+    return np.unique(np.concatenate([told[one][2] for one in np.flatnonzero(around)]))
 
 
 def hidden_cells(n: Ints, totals: Totals, threshold: int, hidden: Flags | None = None) -> Flags:

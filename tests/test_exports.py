@@ -267,6 +267,18 @@ def test_the_same_report_gives_the_same_bytes(report: Report) -> None:
         assert make(report) == make(report)
 
 
+def test_no_office_file_shows_another_document_in_small(report: Report) -> None:
+    """The libraries' own templates bring such a picture along, and so may a consultancy's."""
+    whole = BytesIO()
+    docx.Document().save(whole)
+    assert "docProps/thumbnail.jpeg" in parts_of(whole.getvalue())
+    own = replace(report, branding=Branding("North", word_template=whole.getvalue()))
+    for data in (template(), to_docx(report), to_docx(own), to_pptx(report)):
+        parts = parts_of(data)
+        assert not [name for name in parts if "thumbnail" in name]
+        assert b"thumbnail" not in parts["_rels/.rels"]
+
+
 # ── Word ────────────────────────────────────────────────────────────────────────────────────────
 
 

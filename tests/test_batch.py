@@ -12,14 +12,14 @@ import sys
 import textwrap
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from cxlib.cli.batch import Progress
+from cxlib.cli.batch import Progress, _print_end
 from cxlib.creation import add_engagement
 from cxlib.errors import DeclarationError, NotFoundError
 from cxlib.live import LiveEngagement
@@ -254,6 +254,30 @@ def test_a_full_disk_leaves_nothing_half_written(
     assert all("disk" in one or "too large" in one for one in causes), causes
 
 
+def test_a_disk_that_is_full_for_the_manifest_ends_the_batch_by_a_whole_line(
+    clients: Settings, script: Callable[..., subprocess.Popen[str]]
+) -> None:
+    running = script(CLIENTS[:16], 6000)
+    assert running.communicate(timeout=300)[0] == ""
+    assert running.returncode != 0
+    (manifest,) = (clients.runs / "batches").iterdir()
+    assert manifest.stat().st_size < 6000
+    assert {line["event"] for line in lines_of(manifest)} <= {"planned", "again", "failed"}
+    hold_true(clients, manifest)
+    done = run_batch(jobs(clients, CLIENTS[:2]), clients, Processes(clients, 2))
+    assert done.count("done") == 2
+
+
+def test_a_folder_that_cannot_be_written_to_stops_no_other_report(clients: Settings) -> None:
+    clients.runs.mkdir(parents=True)
+    (clients.runs / "c02").write_text("no folder")
+    done = run_batch(jobs(clients, CLIENTS[:4]), clients, Processes(clients, 2))
+    assert [one.state for one in done.outcomes.values()] == ["done", "done", "failed", "done"]
+    (failed,) = (line for line in lines_of(done.manifest) if line["event"] == "failed")
+    assert failed["engagement"] == "c02"
+    assert "NotADirectoryError" in failed["cause"]
+
+
 # ── A cluster ───────────────────────────────────────────────────────────────────────────────────
 
 
@@ -279,6 +303,7 @@ def test_a_cluster_makes_the_same_and_outlives_a_worker(
             os.kill(killed[0], signal.SIGKILL)
 
     of = Cluster(clients, cluster.scheduler_address)
+    assert of.count == 2
     done = run_batch(jobs(clients, CLIENTS[:6]), clients, of, say=kill_one)
     assert killed
     assert done.count("done") + done.count("skipped") == 6
@@ -364,6 +389,10 @@ def test_the_command_line_plans_makes_skips_and_prunes(cx: Cx, tmp_path: Path) -
     again = cx("batch", "crumbs", "--notebook", "8_business_case", "--to", "json")
     assert "0 done, 1 skipped, 0 failed" in again.out
     forced = cx("batch", "crumbs", "--notebook", "8_business_case", "--to", "json", "--force", "--json")
+    planned = cx("batch", "crumbs", "--notebook", "8_business_case", "--to", "json", "--dry-run")
+    assert "0 of 1 reports" in planned.out
+    planned = cx("batch", "crumbs", "--notebook", "8_business_case", "--to", "json", "--dry-run", "--force")
+    assert "1 of 1 reports" in planned.out
     runs = [job["run"], forced.data["jobs"][0]["run"]]
     assert "No figure differs." in cx("runs", "--compare", *runs).out
     assert "1 drafts would go" in cx("runs", "crumbs", "--prune", "--keep", "1", "--dry-run").out
@@ -381,6 +410,30 @@ def test_a_batch_with_a_failure_ends_with_code_1(
     assert "1 done, 0 skipped, 1 failed" in said.out
     assert "failed: c00 w1: " in said.out
     assert "no flour" in said.out
+
+
+class Backwards:
+    """Workers that end with the first job, and fail one."""
+
+    def take(self, jobs: Sequence[Job]) -> Iterator[tuple[Job, Outcome]]:
+        for job in reversed(jobs):
+            state: Any = "failed" if job.engagement == "c01" else "done"
+            yield job, Outcome(job.key, state, f"run of {job.engagement}", is_known=True, cause="no flour")
+
+
+@pytest.mark.parametrize("force", [False, True])
+def test_what_became_of_a_job_is_said_of_that_job(
+    force: bool, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Whatever ended first, and by its name also where it has another key because it is made again."""
+    jobs = [Job(name, "w1", key=name * 7) for name in CLIENTS[:4]]
+    done = run_batch(jobs, read_settings({"CX_HOME": str(tmp_path)}), Backwards(), force=force)
+    _print_end(done, jobs, as_json=True)
+    said = json.loads(capsys.readouterr().out)["jobs"]
+    assert [one["run"] for one in said] == [f"run of {one['engagement']}" for one in said]
+    assert [one["state"] for one in said] == ["done", "failed", "done", "done"]
+    _print_end(done, jobs, as_json=False)
+    assert "failed: c01 w1: no flour" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

@@ -22,6 +22,7 @@ from nbformat import v4
 from pypdf import PdfReader
 from typer.main import get_command
 
+from cxlib import look
 from cxlib.branding import Branding, contrast, find_branding, read_branding
 from cxlib.cli import app
 from cxlib.errors import DeclarationError, NotFoundError, ReportError
@@ -267,6 +268,18 @@ def test_the_same_report_gives_the_same_bytes(report: Report) -> None:
         assert make(report) == make(report)
 
 
+def test_no_office_file_shows_another_document_in_small(report: Report) -> None:
+    """The libraries' own templates bring such a picture along, and so may a consultancy's."""
+    whole = BytesIO()
+    docx.Document().save(whole)
+    assert "docProps/thumbnail.jpeg" in parts_of(whole.getvalue())
+    own = replace(report, branding=Branding("North", word_template=whole.getvalue()))
+    for data in (template(), to_docx(report), to_docx(own), to_pptx(report)):
+        parts = parts_of(data)
+        assert not [name for name in parts if "thumbnail" in name]
+        assert b"thumbnail" not in parts["_rels/.rels"]
+
+
 # ── Word ────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -392,6 +405,27 @@ def test_headings_stay_in_sight_and_numbers_are_numbers(book: Any) -> None:
     assert (row["share"].value, row["share"].number_format) == (0.5, "0.0%")
     assert row["n"].number_format == "#,##0"
     assert book["Findings"].column_dimensions["B"].width == pytest.approx(excel.WIDEST, abs=1)
+
+
+def test_the_sheets_are_named_in_the_readers_language(report: Report) -> None:
+    german = replace(report, language="de", words=look.words("de"))
+    book = openpyxl.load_workbook(BytesIO(to_xlsx(german, RESULTS)))
+    english = openpyxl.load_workbook(BytesIO(to_xlsx(report, RESULTS)))
+    assert book.sheetnames[:4] == ["Inhalt", "Diagramme", "Maßnahmen", "Befunde"]
+    assert set(book.sheetnames) & set(english.sheetnames) == {"Position"}
+    front, other = (one.worksheets[0] for one in (book, english))
+    assert [cell.value for cell in front[5]] == ["Blatt", "Was es ist", "Zeilen"]
+    abouts = ([row[1].value for row in page.iter_rows(min_row=6)] for page in (front, other))
+    assert all(one and one != said for one, said in zip(*abouts, strict=True))
+
+
+def test_the_figures_behind_charts_stand_below_what_they_are(book: Any) -> None:
+    page = book["Charts"]
+    assert page.freeze_panes == "A2"
+    assert page.print_title_rows == "$1:$1"
+    assert page["A1"].value == "The figures behind each chart of the report"
+    figures = [row for row in page.iter_rows(values_only=True) if row[1] not in (None, "Mean")]
+    assert book["Contents"]["C6"].value == len(figures) > 0
 
 
 # ── Hostile text ────────────────────────────────────────────────────────────────────────────────

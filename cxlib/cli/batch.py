@@ -67,10 +67,10 @@ def batch(
     )
     jobs = jobs_of(wanted, settings, formats=formats_of(to))
     if dry_run:
-        _print_plan([(job, made(job, settings)) for job in jobs], as_json)
+        _print_plan([(job, None if force else made(job, settings)) for job in jobs], as_json)
         return
     taken = Cluster(settings, cluster) if cluster else Processes(settings, workers)
-    progress = Progress(quiet=as_json, at_once=workers)
+    progress = Progress(quiet=as_json, at_once=taken.count)
     with progress:
         done = run_batch(jobs, settings, taken, tries=tries, force=force, say=progress.tell)
     _print_end(done, jobs, as_json)
@@ -116,10 +116,10 @@ def _print_end(done: Batch, jobs: list[Job], as_json: bool) -> None:
         return
     counts = {state: done.count(state) for state in ("done", "skipped", "failed")}
     print(f"Batch {done.id}: " + ", ".join(f"{n} {state}" for state, n in counts.items()))
-    names = {job.key: job.name for job in jobs}
-    for key, one in done.outcomes.items():
+    # By place: a job that is made again has another key.
+    for job, one in zip(jobs, done.outcomes.values(), strict=True):
         if one.state == "failed":
-            print(f"  failed: {names.get(key, key)}: {one.cause}")
+            print(f"  failed: {job.name}: {one.cause}")
             if one.kept:
                 print(f"    what was left: {printing.near(Path(one.kept))}")
     print(f"  {printing.near(done.manifest)}")

@@ -5,6 +5,21 @@ from __future__ import annotations
 import datetime as dt
 import zipfile
 from io import BytesIO
+from typing import Any
+
+
+def drop_thumbnail(relations: Any) -> None:
+    """Drop the small picture of the first page that an Office file may bring along.
+
+    It is the library's own or that of a consultancy's template, and shows another document.
+
+    Parameters
+    ----------
+    relations
+        Of the package, by id.
+    """
+    for id_ in [id_ for id_, one in relations.items() if one.reltype.endswith("/thumbnail")]:
+        relations.pop(id_)
 
 
 def dated(data: bytes, moment: dt.datetime) -> bytes:

@@ -15,6 +15,7 @@ from typing import Any, Final
 
 from cxlib.exports.document import Chart, Report, clean, plain, walk
 from cxlib.exports.drawing import colours_of
+from cxlib.language import Words, words_of
 from cxlib.workbook import INERT
 
 # Excel's own limits.
@@ -26,6 +27,8 @@ _NOT_IN_NAMES: Final = re.compile(r"[\[\]:*?/\\]")
 # Fields that are shares [0–1], by how their names end; and counts, which have no decimals.
 _SHARES: Final = ("share", "_share", "top_box", "bottom_box")
 _COUNTS: Final = ("n", "invited", "population", "items", "count")
+# The cut of results.json that is none.
+EVERYONE: Final = "everyone"
 
 
 @dataclass(frozen=True)
@@ -59,54 +62,62 @@ def to_xlsx(report: Report, results: Mapping[str, Any]) -> bytes:
             "comments": report.words["draft_long"] if cover.is_draft else report.words["published"],
             "created": report.moment.replace(tzinfo=None),
         })  # fmt: skip
-        _Book(book, report).write(list(sheets(results)))
+        say = words_of(report.language)
+        _Book(book, report, say).write(list(sheets(results, say)))
     # Its writer gives every part of the archive the same date already.
     return whole.getvalue()
 
 
-def sheets(results: Mapping[str, Any]) -> Iterator[Sheet]:
-    """Yield the sheets, in the order of the workbook."""
+def sheets(results: Mapping[str, Any], _: Words) -> Iterator[Sheet]:
+    """Yield the sheets, in the order of the workbook, named in the reader's language."""
     yield _of(
-        "Actions",
-        "What to do, in order: item, state, level, target, who, days, reason",
+        _("Actions"),
+        _("What to do, in order: item, state, level, target, who, days, reason"),
         results["recommendations"],
     )
     yield _of(
-        "Findings",
-        "Every comparison, with interval, n and adjusted p; confirmed ones are beyond chance",
+        _("Findings"),
+        _("Every comparison, with interval, n and adjusted p; confirmed ones are beyond chance"),
         results["findings"],
     )
-    yield _of("Participation", "Who answered, a row a role", results["participation"])
-    yield _of("Response", "Invited and answered, by unit", results["response"])
+    yield _of(_("Participation"), _("Who answered, a row a role"), results["participation"])
+    yield _of(_("Response"), _("Invited and answered, by unit"), results["response"])
     order = results["sequence"]
     yield _of(
-        "Sequence", "Each step in sequence: level, what of it is supported, what runs ahead", order["steps"]
+        _("Sequence"),
+        _("Each step in sequence: level, what of it is supported, what runs ahead"),
+        order["steps"],
     )
     stand = {name: value for name, value in order.items() if name != "steps"}
-    yield _fields("Position", "Where the organisation stands in the sequence", stand)
-    yield _of("Sensitivity", "How much hangs on the convention of gate and slack", results["sensitivity"])
-    for name, what in (
-        ("scores", "Levels of items and steps"), ("metrics", "Questions beside the steps"),
-        ("distribution", "Answers given"),
-    ):  # fmt: skip
-        for cut, rows in results[name].items():
-            by = "of everyone" if cut == "everyone" else f"by {cut}"
-            yield _of(f"{name.capitalize()} {by}", f"{what}, {by}", rows)
-    yield _of("Trend", "Levels wave by wave", results["trend"])
-    yield _of("Reliability", "How well the questions of a step hang together", results["reliability"])
-    yield _of("Drivers", "What goes with the answers to the outcome questions", results["drivers"])
+    yield _fields(_("Position"), _("Where the organisation stands in the sequence"), stand)
+    yield _of(
+        _("Sensitivity"), _("How much hangs on the convention of gate and slack"), results["sensitivity"]
+    )
+    for cut, rows in results["scores"].items():
+        name = _("Scores of everyone") if cut == EVERYONE else _("Scores by {cut}", cut=cut)
+        yield _of(name, _("Levels of items and steps"), rows)
+    for cut, rows in results["metrics"].items():
+        name = _("Metrics of everyone") if cut == EVERYONE else _("Metrics by {cut}", cut=cut)
+        yield _of(name, _("Questions beside the steps"), rows)
+    for cut, rows in results["distribution"].items():
+        name = _("Distribution of everyone") if cut == EVERYONE else _("Distribution by {cut}", cut=cut)
+        yield _of(name, _("Answers given"), rows)
+    yield _of(_("Trend"), _("Levels wave by wave"), results["trend"])
+    yield _of(_("Reliability"), _("How well the questions of a step hang together"), results["reliability"])
+    yield _of(_("Drivers"), _("What goes with the answers to the outcome questions"), results["drivers"])
     said = [
         {"wording": results["open_questions"].get(one["question"], ""), **one}
         # A run that was made before there were any has none.
         for one in results.get("comments", ())
     ]
-    yield _of("Comments", "What people wrote, where it may be shown; no role: everyone else", said)
-    yield _fields("Targets", "The levels aimed at, by step and item", results["targets"])
-    yield _fields("Unweighted", "Means in which everyone counts alike", results["unweighted"])
+    yield _of(_("Comments"), _("What people wrote, where it may be shown; no role: everyone else"), said)
+    yield _fields(_("Targets"), _("The levels aimed at, by step and item"), results["targets"])
+    yield _fields(_("Unweighted"), _("Means in which everyone counts alike"), results["unweighted"])
     for name, rows in results["registers"].items():
-        yield _of(f"Register {name}", f"The register of {name}, as the client keeps it", rows)
+        about = _("The register of {name}, as the client keeps it", name=name)
+        yield _of(_("Register {name}", name=name), about, rows)
     known = [{"assumption": id_, **one} for id_, one in results["assumptions"].items()]
-    yield _of("Assumptions", "What the business case assumes, with source and date", known)
+    yield _of(_("Assumptions"), _("What the business case assumes, with source and date"), known)
 
 
 def _of(name: str, about: str, rows: Sequence[Mapping[str, Any]]) -> Sheet:
@@ -123,8 +134,8 @@ def _fields(name: str, about: str, fields: Mapping[str, Any]) -> Sheet:
 class _Book:
     """A workbook that is being written."""
 
-    def __init__(self, book: Any, report: Report) -> None:
-        self.book, self.report = book, report
+    def __init__(self, book: Any, report: Report, say: Words) -> None:
+        self.book, self.report, self.say = book, report, say
         known = colours_of(report.branding)
         base = {"valign": "top", "text_wrap": True, "bottom": 1, "bottom_color": known["rule"]}
         self.head = book.add_format({"bold": True, "font_color": known["paper"], "bg_color": known["accent"],
@@ -139,9 +150,10 @@ class _Book:
         self.taken: set[str] = set()
 
     def write(self, every: Sequence[Sheet]) -> None:
-        front = self.book.add_worksheet(self.name("Contents"))
-        charts = self.book.add_worksheet(self.name("Charts"))
-        placed = [("Charts", "The figures behind each chart of the report", self.charts(charts))]
+        _ = self.say
+        front = self.book.add_worksheet(self.name(_("Contents")))
+        name, about = self.name(_("Charts")), _("The figures behind each chart of the report")
+        placed = [(name, about, self.charts(self.book.add_worksheet(name), about))]
         for one in every:
             if one.rows:
                 name = self.name(one.name)
@@ -160,7 +172,7 @@ class _Book:
         return name
 
     def contents(self, page: Any, placed: Sequence[tuple[str, str, int]]) -> None:
-        cover, words = self.report.cover, self.report.words
+        _, cover, words = self.say, self.report.cover, self.report.words
         page.set_column(0, 0, 34)
         page.set_column(1, 1, 76)
         page.set_column(2, 2, 10)
@@ -168,7 +180,7 @@ class _Book:
         state = words["draft_long"] if cover.is_draft else words["published"]
         page.write_string(1, 0, state, self.draft if cover.is_draft else self.words)
         page.write_string(2, 0, f"{cover.framework} · {cover.run}")
-        for at, heading in enumerate(("Sheet", "What it is", "Rows")):
+        for at, heading in enumerate((_("Sheet"), _("What it is"), _("Rows"))):
             page.write_string(4, at, heading, self.head)
         for down, (name, about, rows) in enumerate(placed, 5):
             # Within the workbook; the name is one that `name` made.
@@ -179,9 +191,14 @@ class _Book:
         page.freeze_panes(5, 0)
         self.print(page)
 
-    def charts(self, page: Any) -> int:
-        """Write the figures behind each chart below one another; they are text, as the report shows them."""
-        down = 0
+    def charts(self, page: Any, about: str) -> int:
+        """Write the figures behind each chart below one another; they are text, as the report shows them.
+
+        Each has headings of its own; what stays in sight, and is printed on each page, is what the sheet is.
+        Returns the number of rows of figures.
+        """
+        page.write_string(0, 0, about, self.title)
+        down, count = 2, 0
         widths: dict[int, int] = {}
         for section in self.report.sections:
             for one in walk(section):
@@ -196,10 +213,12 @@ class _Book:
                         widths[at] = max(widths.get(at, 8), min(len(text) + 2, 40))
                         page.write_string(place, at, text, self.words)
                 down += len(one.table.rows) + 3
+                count += len(one.table.rows)
         for at, width in widths.items():
             page.set_column(at, at, width)
+        page.freeze_panes(1, 0)
         self.print(page)
-        return down
+        return count
 
     def sheet(self, page: Any, sheet: Sheet) -> None:
         widths = []

@@ -12,7 +12,7 @@ from dataclasses import replace
 from io import BytesIO
 from typing import Any, Final
 
-from cxlib.exports.archive import dated
+from cxlib.exports.archive import dated, drop_thumbnail
 from cxlib.exports.document import (
     Block,
     Box,
@@ -92,6 +92,7 @@ class _Deck:
 
         self.report, self.colours = report, colours_of(report.branding)
         self.deck: Any = Presentation()
+        drop_thumbnail(self.deck.part.package._rels)
         self.deck.slide_width, self.deck.slide_height = Inches(WIDTH), Inches(HEIGHT)
         cover, core = report.cover, self.deck.core_properties
         core.title = f"{cover.client} – {cover.title} – {cover.wave}"[:255]

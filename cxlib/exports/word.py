@@ -12,7 +12,7 @@ from itertools import zip_longest
 from typing import TYPE_CHECKING, Any, Final
 
 from cxlib.errors import ReportError
-from cxlib.exports.archive import dated
+from cxlib.exports.archive import dated, drop_thumbnail
 from cxlib.exports.document import (
     Block,
     Box,
@@ -79,6 +79,7 @@ def _opened(report: Report) -> Document:
             f"the Word template cannot be opened: {type(error).__name__}",
             fix="Save it in Word as .docx, and name it in branding.yaml.",
         ) from error
+    drop_thumbnail(document.part.package.rels)
     if own is None:
         _coloured(document, dict(report.branding.colours))
     body = document.element.body

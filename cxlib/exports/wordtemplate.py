@@ -11,7 +11,7 @@ from io import BytesIO
 from typing import Any, Final
 
 from cxlib import look
-from cxlib.exports.archive import dated
+from cxlib.exports.archive import dated, drop_thumbnail
 from cxlib.exports.wordxml import element
 from cxlib.settings import read_settings
 
@@ -55,6 +55,7 @@ def template() -> bytes:
     from docx.shared import Mm, Pt, RGBColor
 
     document, colours = docx.Document(), look.palette("light")
+    drop_thumbnail(document.part.package.rels)
     section = document.sections[0]
     section.page_width, section.page_height = Mm(210), Mm(297)
     section.left_margin = section.right_margin = Mm(20)

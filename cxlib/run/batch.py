@@ -59,7 +59,7 @@ class Told:
 
 @dataclass(frozen=True)
 class Batch:
-    """A batch that has ended: its manifest, and what became of every job."""
+    """A batch that has ended: its manifest, and what became of every job, in the order of the jobs."""
 
     id: str
     manifest: Path
@@ -131,11 +131,11 @@ def run_batch(
                 outcomes[job.key] = found
                 tell(found.state, job, found)
             waiting = again
-    return Batch(batch, path, outcomes)
+    return Batch(batch, path, {job.key: outcomes[job.key] for job in jobs})
 
 
 class _Manifest:
-    """An append-only file: a line is on the disk before the next thing happens."""
+    """An append-only file: a line is on the disk, whole, before the next thing happens."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -143,12 +143,10 @@ class _Manifest:
     def __enter__(self) -> _Manifest:
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            self._file = self.path.open("a", encoding="utf-8")
+            # Unbuffered: what a full disk refused must not be tried again at the end.
+            self._file = self.path.open("ab", buffering=0)
         except OSError as error:
-            raise SettingsError(
-                f"cannot write {self.path.name} in {self.path.parent}: {error.strerror}",
-                fix="Set CX_HOME to a folder that you may write to.",
-            ) from None
+            raise self._refused(error, "Set CX_HOME to a folder that you may write to.") from None
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -162,9 +160,22 @@ class _Manifest:
             **job.to_plain(),
             **({name: value for name, value in outcome.to_plain().items() if value} if outcome else {}),
         }
-        self._file.write(json.dumps(line, ensure_ascii=False) + "\n")
-        self._file.flush()
-        os.fsync(self._file.fileno())
+        data = json.dumps(line, ensure_ascii=False).encode() + b"\n"
+        whole = self._file.tell()
+        try:
+            while data:
+                data = data[self._file.write(data) :]
+            os.fsync(self._file.fileno())
+        except OSError as error:
+            # A full disk takes half a line: nobody could read it.
+            self._file.truncate(whole)
+            fix = "Free some space and begin again by the same command: what is there is skipped."
+            raise self._refused(error, fix) from None
+
+    def _refused(self, error: OSError, fix: str) -> SettingsError:
+        return SettingsError(
+            f"cannot write {self.path.name} in {self.path.parent}: {error.strerror}", fix=fix
+        )
 
 
 # ── Processes of this machine ───────────────────────────────────────────────────────────────────
@@ -234,6 +245,18 @@ class Cluster:
 
     settings: Settings
     address: str
+
+    @property
+    def count(self) -> int:
+        """How many reports it makes at once, now.
+
+        Raises
+        ------
+        SettingsError
+            If no scheduler answers.
+        """
+        with connected(self.address) as client:
+            return sum(client.nthreads().values())
 
     def take(self, jobs: Sequence[Job]) -> Iterator[Took]:
         with connected(self.address) as client:

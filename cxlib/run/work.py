@@ -62,6 +62,14 @@ def work(job: Job, settings: Settings, *, at_once: int = 1) -> Outcome:
     Two workers with the same job, of one batch or of two, wait for each other: the second finds the run.
     Raises nothing but what ends the process.
     """
+    try:
+        return _work_alone(job, settings, at_once)
+    except OSError as error:
+        # Of the job's own folder or lock: a full disk, or somebody else's rights.
+        return Outcome(job.key, "failed", cause=_first_line(f"{type(error).__name__}: {error}"))
+
+
+def _work_alone(job: Job, settings: Settings, at_once: int) -> Outcome:
     place = settings.runs / job.engagement / job.wave
     place.mkdir(parents=True, exist_ok=True)
     with FileLock(place / f".{job.key}.lock"):
@@ -101,18 +109,22 @@ def _made_now(job: Job, settings: Settings, at_once: int) -> Outcome:
     except Exception as error:
         known = isinstance(error, CxError) and not isinstance(error, KernelError)
         cause = error.headline if isinstance(error, CxError) else f"{type(error).__name__}: {error}"
-        first = next((line for line in cause.splitlines() if line.strip()), type(error).__name__)[:500]
         with suppress(OSError):
             # A full disk keeps the cause in the manifest alone.
             kept.mkdir(parents=True, exist_ok=True)
             (kept / "cause.txt").write_text(f"{job.name}\n{cause}\n", encoding="utf-8")
         return Outcome(
-            job.key, "failed", cause=first, kept=str(kept), is_known=known,
+            job.key, "failed", cause=_first_line(cause), is_known=known,
+            kept=str(kept) if kept.is_dir() else "",
             seconds={"total": round(time.perf_counter() - started, 2)}, peak_mb=peak_mb(),
         )  # fmt: skip
     files = json.loads((run.folder / MANIFEST).read_text(encoding="utf-8"))["files"]
     seconds = {**run.seconds, "total": round(time.perf_counter() - started, 2)}
     return Outcome(job.key, "done", run.id, seconds, peak_mb(), run.kernels_mb, files)
+
+
+def _first_line(cause: str) -> str:
+    return next((line for line in cause.splitlines() if line.strip()), "no cause is told")[:500]
 
 
 def settle_in() -> None:

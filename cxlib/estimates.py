@@ -171,6 +171,36 @@ def _estimates(rows: Sequence[tuple[Any, ...]], dims: Sequence[str]) -> pd.DataF
     return out.astype({**dict.fromkeys([*key_columns(dims), "kind", "id"], "str"), **whole, **number})
 
 
+# What rests on how one person's answers hang together, frame by frame.
+_OF_MOMENTS = {
+    one.name for contract in (RELIABILITY, DRIVERS) for one in contract.columns if one.kind == "number"
+}
+
+
+def as_told(frame: pd.DataFrame) -> pd.DataFrame:
+    """Round what rests on moments to what a reader needs: this is what leaves the house.
+
+    Counts are published in full. Beside them a standard error in full, a correlation or an α tells what
+    somebody who skipped one item of a step answered to another.
+
+    Parameters
+    ----------
+    frame
+        ESTIMATES, RELIABILITY or DRIVERS.
+
+    Returns
+    -------
+    Standard errors to two significant digits, degrees of freedom to whole ones, all else to two decimals.
+    """
+    out = frame.copy()
+    for name in {"se", "df", *_OF_MOMENTS}.intersection(frame.columns):
+        if name == "se":
+            out[name] = [float(f"{one:.1e}") for one in frame[name]]
+        else:
+            out[name] = frame[name].round(0 if name == "df" else 2)
+    return out
+
+
 class _Held:
     """The moments of one group, as means and the covariance of means, on levels 1–5."""
 

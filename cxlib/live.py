@@ -456,7 +456,7 @@ class LiveEngagement(Engagement):
     def _make_extract(self) -> Extract:
         tally = self.tally()
         release = anonymity.release(tally, self.spec.cuts, self.spec.anonymity.scores)
-        instrument = self.instrument
+        instrument, told = self.instrument, estimates.as_told
         roles = {role.id: role for role in self.framework.roles}
         invited = self._invited(release)
         veiled = self._veiled(release, invited)
@@ -495,9 +495,9 @@ class LiveEngagement(Engagement):
             facts,
             self.framework.document.text,
             release,
-            estimates=self._estimates(tally, release, instrument),
-            reliability=estimates.estimate_reliability(tally, release, instrument),
-            drivers=estimates.estimate_drivers(self._tally_in_shards(), release, instrument),
+            estimates=told(self._estimates(tally, release, instrument)),
+            reliability=told(estimates.estimate_reliability(tally, release, instrument)),
+            drivers=told(estimates.estimate_drivers(self._tally_in_shards(), release, instrument)),
             invited=invited,
             registers=self.store.registers(self._slug),
             commentary=self.store.commentary(self._slug, self.wave_id),

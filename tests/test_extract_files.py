@@ -260,3 +260,16 @@ def every_row(value: Any) -> list[dict[str, Any]]:
     if isinstance(value, dict):
         return [value, *(row for one in value.values() for row in every_row(one))]
     return [row for one in value for row in every_row(one)] if isinstance(value, list) else []
+
+
+def test_what_rests_on_moments_is_no_finer_than_a_reader_needs(folder: Path) -> None:
+    """Beside the counts, an error in full tells what somebody who skipped one item answered to another."""
+    found = read_extract(folder / "extract")
+    errors = found.estimates["se"].dropna()
+    assert len(errors) > 100
+    assert all(float(f"{one:.1e}") == one for one in errors)
+    assert (found.estimates["df"].dropna() % 1 == 0).all()
+    for frame in (found.reliability, found.drivers):
+        numbers = frame.select_dtypes("float64")
+        assert numbers.notna().any(axis=None)
+        assert numbers.round(2).equals(numbers)

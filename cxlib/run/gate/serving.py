@@ -10,7 +10,9 @@ from typing import Final
 from tornado.httpserver import HTTPServer
 from tornado.netutil import bind_sockets
 
+from cxlib.run.gate.dashboards import Dashboards
 from cxlib.run.gate.gate import Gate
+from cxlib.run.gate.kernels import Limits
 from cxlib.run.gate.operating import log, log_to_stderr
 from cxlib.run.gate.rules import Route
 from cxlib.settings import Settings
@@ -30,6 +32,7 @@ def serve(
     port: int = 8866,
     url: str = "",
     more: Sequence[Route] = (),
+    limits: Limits | None = None,
     say: Callable[[str], None] = lambda line: None,
 ) -> None:
     """Serve until SIGTERM or SIGINT; then take no more, finish what was begun, and return.
@@ -40,6 +43,8 @@ def serve(
         0 takes a free one.
     url
         Where clients reach it; by default the setting's.
+    limits
+        How many kernels the dashboards may have, and for how long.
 
     Raises
     ------
@@ -47,14 +52,22 @@ def serve(
         If the port is taken.
     """
     log_to_stderr()
-    asyncio.run(_serve(settings, host, port, url, more, say))
+    asyncio.run(_serve(settings, host, port, url, more, limits, say))
 
 
 async def _serve(
-    settings: Settings, host: str, port: int, url: str, more: Sequence[Route], say: Callable[[str], None]
+    settings: Settings,
+    host: str,
+    port: int,
+    url: str,
+    more: Sequence[Route],
+    limits: Limits | None,
+    say: Callable[[str], None],
 ) -> None:
     sockets = bind_sockets(port, host)
-    gate = Gate(settings, Store.open(settings), url=url, more=more)
+    dashboards = Dashboards(settings, limits)
+    gate = Gate(settings, Store.open(settings), url=url, more=(*dashboards.routes, *more))
+    await gate.ask(dashboards.start, gate.assets, gate.still)
     server = HTTPServer(
         gate.application,
         max_body_size=MOST_BYTES,
@@ -79,5 +92,6 @@ async def _serve(
             await asyncio.sleep(0.05)
         await server.close_all_connections()
     finally:
+        await dashboards.close()
         gate.close()
         log.info("ended")

@@ -251,7 +251,7 @@ class Dashboard(Voiced, Answer, TornadoVoilaHandler):
             "baseUrl": f"{self.gate.prefix}/runs/{self.edition.run}/live/",
             "fullStaticUrl": f"{front}{STATIC}",
             "fullLabextensionsUrl": f"{front}{EXTENSIONS}",
-            "federated_extensions": [self.dashboards.front_end.manager],
+            "federated_extensions": self.dashboards.front_end.extensions,
             "kernelId": kernel,
             # Drawn by a part of the front end itself, and not by another host.
             "mathjaxConfig": "null",

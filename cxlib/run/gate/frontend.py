@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import json
 import mimetypes
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -14,11 +15,16 @@ from typing import Any, Final
 
 from jupyter_core.paths import jupyter_path
 from tornado.web import RequestHandler
+from voila import __version__
 from voila.paths import collect_static_paths
 
 STATIC, EXTENSIONS = "static", "labextensions"
-# The extension that draws widgets; whatever else is installed here, a client's page does not load.
-MANAGER: Final = "@voila-dashboards/widgets-manager8"
+# What draws widgets: the manager that Voilà brings, and the widgets themselves. Whatever else is installed
+# here, a client's page does not load.
+NEEDED: Final = {
+    "@voila-dashboards/widgets-manager8": ("voila", EXTENSIONS),
+    "@jupyter-widgets/jupyterlab-manager": (EXTENSIONS,),
+}
 _KINDS: Final = {".js": "text/javascript", ".css": "text/css", ".json": "application/json"}
 
 
@@ -30,25 +36,25 @@ class FrontEnd:
         found: dict[str, Path] = {}
         for root in reversed(collect_static_paths(["voila"], "base")):
             found |= _under(Path(root), STATIC)
-        for place in reversed(jupyter_path("voila", EXTENSIONS)):
-            found |= _under(Path(place) / MANAGER, f"{EXTENSIONS}/{MANAGER}")
+        for name, where in NEEDED.items():
+            for place in reversed(jupyter_path(*where)):
+                found |= _under(Path(place) / name, f"{EXTENSIONS}/{name}")
         return found
 
     @cached_property
     def version(self) -> str:
         """Twelve digits that change with any of the files, so that browsers may keep them."""
         told = "\n".join(f"{name} {path.stat().st_size}" for name, path in sorted(self.files.items()))
-        from voila import __version__
-
         return hashlib.sha256(f"{__version__}\n{told}".encode()).hexdigest()[:12]
 
     @cached_property
-    def manager(self) -> dict[str, Any]:
-        """What the page tells the front end of the extension that draws widgets."""
-        import json
-
-        about = json.loads(self.files[f"{EXTENSIONS}/{MANAGER}/package.json"].read_text(encoding="utf-8"))
-        return {"name": MANAGER, **about["jupyterlab"]["_build"]}
+    def extensions(self) -> list[dict[str, Any]]:
+        """What the page tells the front end of the extensions that it is to load."""
+        return [
+            {"name": name, **json.loads(path.read_text(encoding="utf-8"))["jupyterlab"]["_build"]}
+            for name in NEEDED
+            if (path := self.files.get(f"{EXTENSIONS}/{name}/package.json"))
+        ]
 
 
 def _under(root: Path, name: str) -> dict[str, Path]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
@@ -18,7 +19,11 @@ from cxlib.tables.html import Html, missing
 if TYPE_CHECKING:
     from cxlib.engagement import Engagement
 
-WIDE = widgets.Layout(width="auto", max_width="54rem")
+
+def wide() -> widgets.Layout:
+    """Return a layout as wide as its place; each widget has one of its own, to be hidden by."""
+    return widgets.Layout(width="auto", max_width="54rem")
+
 
 # Of this process, which belongs to one reader: where they begin, and whether a page of ours is around them.
 _begun = {"wave": "", "segment": "", "page": ""}
@@ -64,6 +69,21 @@ class Shown:
         return figure(spec, f"live-{next(_count)}", words, "a live figure")
 
 
+_waiting: dict[Callable[[], None], asyncio.TimerHandle] = {}
+
+
+def at_rest(act: Callable[[], None], *, seconds: float = 0.12) -> None:
+    """Do something once nothing has asked for it for a moment; at once where no kernel's loop runs."""
+    try:
+        loop = asyncio.get_running_loop()
+    except RuntimeError:
+        act()
+        return
+    if act in _waiting:
+        _waiting.pop(act).cancel()
+    _waiting[act] = loop.call_later(seconds, lambda: (_waiting.pop(act, None), act()))
+
+
 def _output(part: Html | Figure) -> dict[str, Any]:
     if isinstance(part, Html):
         data: dict[str, Any] = {"text/html": str(part.markup), "text/plain": part.text}
@@ -78,7 +98,7 @@ def choice(label: str, names: Sequence[str], at: int = 0) -> widgets.Dropdown:
         options=[(name, place) for place, name in enumerate(names)],
         index=at if 0 <= at < len(names) else 0,
         description=label,
-        layout=WIDE,
+        layout=wide(),
         style={"description_width": "10rem"},
     )
 

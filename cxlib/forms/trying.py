@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import ipywidgets as widgets
 
 from cxlib import charts, ordering, tables
-from cxlib.forms.showing import WIDE, Shown, guarded
+from cxlib.forms.showing import Shown, at_rest, guarded, wide
 from cxlib.tables.html import Html, figures, said
 from cxlib.tables.ordered import step_names
 
@@ -26,7 +26,7 @@ def sliders(named: Mapping[str, tuple[str, float, float, float, float]]) -> dict
     return {
         id_: widgets.FloatSlider(
             value=value, min=low, max=high, step=step, description=name, readout_format=".1f",
-            continuous_update=True, layout=WIDE, style={"description_width": "14rem"},
+            continuous_update=True, layout=wide(), style={"description_width": "14rem"},
         )
         for id_, (name, value, low, high, step) in named.items()
     }  # fmt: skip
@@ -53,20 +53,24 @@ def what_if(eng: Engagement) -> widgets.VBox | Html:
     made = sliders(
         {id_: (eng.instrument.called(id_), level, LOWEST, HIGHEST, STEP) for id_, level in levels.items()}
     )
-    shown = Shown(eng)
+    numbers, picture = Shown(eng), Shown(eng)
     back = widgets.Button(description=_("As it is today"))
 
-    def answer() -> Sequence[Any]:
+    def asked() -> dict[str, float]:
         # Untouched, a level is the exact one that was measured: a slider stands at its nearest tenth.
-        asked = {
-            id_: levels[id_]
-            if abs(value_of(one, LOWEST, HIGHEST, levels[id_]) - levels[id_]) < STEP / 2 + 1e-9
-            else value_of(one, LOWEST, HIGHEST, levels[id_])
-            for id_, one in made.items()
+        set_to = {id_: value_of(one, LOWEST, HIGHEST, levels[id_]) for id_, one in made.items()}
+        return {
+            id_: levels[id_] if abs(value - levels[id_]) < STEP / 2 + 1e-9 else value
+            for id_, value in set_to.items()
         }
-        return answered(eng, today, asked)
 
-    show = guarded(shown, answer)
+    # Figures at once, the chart when the slider rests: drawing takes a hundred times as long as the sequence.
+    show_numbers = guarded(numbers, lambda: answered(eng, today, asked()))
+    show_picture = guarded(picture, lambda: [drawn(eng, today, asked())])
+
+    def show(*_args: Any) -> None:
+        show_numbers()
+        at_rest(show_picture)
 
     def reset(*_args: Any) -> None:
         for id_, one in made.items():
@@ -75,8 +79,9 @@ def what_if(eng: Engagement) -> widgets.VBox | Html:
     for one in made.values():
         one.observe(show, names="value")
     back.on_click(reset)
-    show()
-    return widgets.VBox([*made.values(), back, shown.widget])
+    show_numbers()
+    show_picture()
+    return widgets.VBox([*made.values(), back, numbers.widget, picture.widget])
 
 
 def answered(eng: Engagement, today: Order, levels: Mapping[str, float]) -> list[Any]:
@@ -114,10 +119,15 @@ def answered(eng: Engagement, today: Order, levels: Mapping[str, float]) -> list
             ),
         ]
     )
-    chart = charts.sequence(then, eng.instrument, source=_("What if, not measured"))
-    if isinstance(chart, charts.Figure):
-        chart = replace(chart, summary=_sentence(eng, today, then))
-    return [said(_sentence(eng, today, then)), large, chart]
+    return [said(_sentence(eng, today, then)), large]
+
+
+def drawn(eng: Engagement, today: Order, levels: Mapping[str, float]) -> Any:
+    """Draw the sequence of levels [1–5] that somebody tried."""
+    then = ordering.sequence(levels, eng.framework)
+    chart = charts.sequence(then, eng.instrument, source=eng.words("What if, not measured"))
+    # Its own summary speaks of ranges and respondents; what is tried has neither.
+    return replace(chart, summary=_sentence(eng, today, then)) if isinstance(chart, charts.Figure) else chart
 
 
 def _sentence(eng: Engagement, today: Order, then: Order) -> str:

@@ -38,9 +38,10 @@ _THEME: Final = re.compile(r'<script type="application/json" id="cx-theme">(.*?)
 
 @dataclass(frozen=True)
 class Place:
-    """Where live figures stand in a chapter: the cells of one place, and the words before them."""
+    """Where live figures stand in a chapter: the cells of one place, what it is called, the words before."""
 
     id: str
+    title: str
     words: Markup
     before: str
 
@@ -163,7 +164,9 @@ def places(notebook: NotebookNode, language: str) -> list[Place]:
         )
         before = next((say(one) for one in after if one.startswith("## ")), "")
         heading = before.splitlines()[0].removeprefix("## ") if before else ""
-        found.append(Place(str(cell.id), markdown_of(say(cell.source)), heading))
+        source = say(cell.source)
+        title = source.splitlines()[0].lstrip("# ")
+        found.append(Place(str(cell.id), title, markdown_of(source), heading))
     return found
 
 

@@ -45,7 +45,23 @@ new MutationObserver((changes) => {
     }
   }
   if (hasChart) draw();
+  if (changes.some((change) => change.addedNodes.length)) name();
 }).observe(report, {childList: true, subtree: true});
+
+// Sliders come without names, and what is written beside them without a role.
+function name() {
+  for (const one of document.querySelectorAll(".widget-slider:not([data-named])")) {
+    const label = one.querySelector(".widget-label")?.textContent.trim();
+    const handle = one.querySelector("[role=slider]");
+    if (!label || !handle) continue;
+    one.dataset.named = "";
+    handle.setAttribute("aria-label", label);
+    const readout = one.querySelector(".widget-readout");
+    readout?.setAttribute("role", "textbox");
+    readout?.setAttribute("aria-label", label);
+  }
+  for (const one of document.querySelectorAll(".widget-label[title=null]")) one.removeAttribute("title");
+}
 
 function arrive() {
   isHere = true;

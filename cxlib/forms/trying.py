@@ -81,7 +81,7 @@ def what_if(eng: Engagement) -> widgets.VBox | Html:
     back.on_click(reset)
     show_numbers()
     show_picture()
-    return widgets.VBox([*made.values(), back, numbers.widget, picture.widget])
+    return widgets.VBox([numbers.widget, *made.values(), back, picture.widget])
 
 
 def answered(eng: Engagement, today: Order, levels: Mapping[str, float]) -> list[Any]:

@@ -7,7 +7,7 @@ import hashlib
 import http.client
 import json
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Coroutine, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -102,6 +102,11 @@ class Running:
     gate: Gate
     port: int
     dashboards: Dashboards
+    loop: asyncio.AbstractEventLoop
+
+    def do(self, work: Coroutine[Any, Any, Any]) -> Any:
+        """Do something in the gate's own loop, and wait for it."""
+        return asyncio.run_coroutine_threadsafe(work, self.loop).result(60)
 
     @property
     def url(self) -> str:
@@ -174,7 +179,7 @@ def running(
     thread.start()
     assert started.wait(60)
     try:
-        yield Running(held[0], port, held[1])
+        yield Running(held[0], port, held[1], ending[0])
     finally:
         ending[0].call_soon_threadsafe(ending[1].set)
         thread.join(30)

@@ -56,7 +56,7 @@ def all_ended(request: pytest.FixtureRequest) -> Iterator[None]:
     yield
     if "harbour" in request.fixturenames:
         here = request.getfixturevalue("harbour")
-        wait_until(lambda: not kernels(here).held, 15)
+        here.do(kernels(here).end_all())
 
 
 def run_of(here: Running) -> str:
@@ -107,7 +107,7 @@ def test_from_the_link_to_the_dashboard_to_a_slider_to_a_download(
     tell(f"dashboard: first chart {first:.2f} s, first live widget {alive:.2f} s ({width} wide)")
     assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
     said = page.locator("#live-try .cx-said")
-    assert "as it stands today" in said.inner_text() or "stands today" in said.inner_text()
+    assert "stands today" in said.inner_text()
     took = slide(page)
     tell(f"dashboard: a slider answers in {sorted(took)[len(took) // 2]:.0f} ms (median of {len(took)})")
     assert sorted(took)[len(took) // 2] < 200
@@ -140,9 +140,11 @@ def slide(page: Any) -> list[float]:
     page.get_by_role("slider", name="Committed leadership").focus()
     for _ in range(8):
         page.keyboard.press("ArrowRight")
-        page.wait_for_timeout(400)
+        page.wait_for_timeout(150)
+    page.wait_for_timeout(1000)
     took: list[float] = page.evaluate("window.cxTook")
-    assert len(took) >= 4
+    # A tenth of a level does not always change what is said.
+    assert len(took) >= 3
     return took
 
 
@@ -152,11 +154,11 @@ def test_a_view_stays_in_the_address_and_goes_along(harbour: Running, visit: Cal
     live(page)
     page.locator("#live-look select").nth(1).select_option(index=2)
     page.wait_for_url("**segment=role*")
-    told = page.locator("#live-look .cx-said").inner_text()
+    page.wait_for_function("document.querySelector('#live-look .cx-said').textContent.startsWith('Frontline')")
     page.get_by_role("link", name="Committed leadership").first.click()
     page.wait_for_url("**/dashboard/leadership?segment=role*")
     live(page)
-    assert told.split(",")[0] in page.locator("#live-look .cx-said").inner_text()
+    assert page.locator("#live-look .cx-said").inner_text().startswith("Frontline")
     # From the step to an item, and from the item to how its answers are spread.
     page.locator("#live-look select").nth(2).select_option(index=1)
     page.wait_for_selector("#live-look .cx-plot svg")
@@ -164,14 +166,13 @@ def test_a_view_stays_in_the_address_and_goes_along(harbour: Running, visit: Cal
 
 
 def test_a_view_that_is_not_published_is_as_if_not_asked_for(harbour: Running) -> None:
-    browser = harbour.client("harbour")
     asked = f"/runs/{run_of(harbour)}/dashboard"
-    for query in ("wave=2099", "segment=role:ghost", "segment=%27%29%3Bimport+os", "wave=" + "x" * 9000):
-        answer = browser.get(f"{asked}?{query}")
-        assert answer.status in (200, 400, 414)
+    for query in ("wave=2099&segment=role:ghost", "segment=%27%29%3Bimport+os&wave=" + "x" * 9000):
+        answer = harbour.client("harbour").get(f"{asked}?{query}")
+        assert answer.status == 200
         assert "import" not in answer.text.partition("</header>")[2].partition("<main")[0]
         assert f"{asked}/leadership?" not in answer.text
-    answer = browser.get(f"{asked}?wave=2025-autumn&segment=role:frontline")
+    answer = harbour.client("harbour").get(f"{asked}?wave=2025-autumn&segment=role:frontline")
     assert f"{asked}/leadership?wave=2025-autumn&amp;segment=role%3Afrontline" in answer.text
 
 
@@ -202,7 +203,6 @@ def test_a_kernel_that_is_killed_is_told_of_with_a_button(
     page.wait_for_selector("#cx-progress[data-state=ended]", timeout=20_000)
     assert "have ended" in page.locator("#cx-progress").inner_text()
     wait_until(lambda: not kernels(harbour).held, 10)
-    del page.context
     page.get_by_role("link", name="Begin again").click()
     live(page)
 
@@ -297,7 +297,7 @@ def channel(here: Running, browser: Browser, path: str, say: dict[str, Any] | No
         socket.close()
         return heard
 
-    return asyncio.run(talk())
+    return here.do(talk())
 
 
 def message(kind: str, content: dict[str, Any]) -> dict[str, Any]:
@@ -326,7 +326,7 @@ def test_another_sessions_kernel_is_nobodys_business(harbour: Running) -> None:
     for path in ("/api/kernels", "/voila/files/x", "/voila/tree", "/api/contents", f"/voila/query/{id_}"):
         assert mine.get(path).status == 404
         assert mine.get(base + path).status == 404
-    assert mine.ask("DELETE", f"{base}/api/kernels/{id_}").status == 403
+    assert mine.ask("DELETE", f"{base}/api/kernels/{id_}").status == 405
     assert mine.post(f"{base}/voila/api/shutdown/{id_}", {}, Sec_Fetch_Site="cross-site").status == 403
     assert mine.post(f"{base}/voila/api/shutdown/{id_}", {}, Sec_Fetch_Site="same-origin").status == 204
     wait_until(lambda: id_ not in kernels(harbour), 10)
@@ -372,7 +372,7 @@ def test_a_kernel_sees_nothing_of_the_server(harbour: Running) -> None:
             client.stop_channels()
 
     said: list[str] = []
-    assert asyncio.run(environment()) == "ok"
+    assert harbour.do(environment()) == "ok"
     text = "".join(said)
     names = {name for name, _ in eval(text.partition("] ")[0] + "]")}
     assert SECRET not in text

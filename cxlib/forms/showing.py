@@ -72,7 +72,7 @@ class Shown:
 _waiting: dict[Callable[[], None], asyncio.TimerHandle] = {}
 
 
-def at_rest(act: Callable[[], None], *, seconds: float = 0.12) -> None:
+def at_rest(act: Callable[[], None], *, seconds: float = 0.25) -> None:
     """Do something once nothing has asked for it for a moment; at once where no kernel's loop runs."""
     try:
         loop = asyncio.get_running_loop()

@@ -12,7 +12,7 @@ help:
 	@echo "make report       set up, build the made-up example, make its report"
 	@echo "make test         set up, check the code, run the tests"
 	@echo "make lab          open the notebooks in JupyterLab"
-	@echo "make bench-NAME   measure: $(patsubst tests/bench/bench_%.py,%,$(wildcard tests/bench/bench_*.py))"
+	@echo "make bench-NAME   measure: $(subst _,-,$(patsubst tests/bench/bench_%.py,%,$(wildcard tests/bench/bench_*.py)))"
 	@echo "make clean        remove .venv and what it made"
 
 report: $(VENV)/.installed

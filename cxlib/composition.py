@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from cxlib import stats
 from cxlib.errors import ContractError
+from cxlib.formats import ALMOST_ALL, ALMOST_NONE, AT_LEAST, AT_MOST
 from cxlib.frames import ROLE, UNSCORED, WAVE, cut_dims, cut_name
 from cxlib.instrument import Instrument, Part
 from cxlib.reliability import against_guessing, from_draws, pooled_rwg
@@ -138,6 +139,7 @@ class Composition:
             for row in estimates[estimates[WAVE] == wave].itertuples(index=False, name=None):
                 size = len(keys)
                 self.estimates[(row[:size], row[size], row[size + 1])] = row[size + 2 :]
+        self.put_together: dict[Key, tuple[str, list[Group]]] = {}
         self.drawn: dict[tuple[Key, str], Floats] = {}
         self.spreads: dict[tuple[Key, str], Spread | None] = {}
 
@@ -147,6 +149,11 @@ class Composition:
 
     def parts(self, group: Group) -> tuple[str, list[Group]]:
         """Return how a group is put together, and the groups it is made of."""
+        if group.key not in self.put_together:
+            self.put_together[group.key] = self._parts(group)
+        return self.put_together[group.key]
+
+    def _parts(self, group: Group) -> tuple[str, list[Group]]:
         if ROLE in cut_dims(group.cut):
             return POOLED, [group]
         finer = tuple(sorted((ROLE, *cut_dims(group.cut)), key=self.released.dims.index))
@@ -259,7 +266,7 @@ class Composition:
             return (*head, True, None, *figures, POOLED, "", 0, total)
         return (
             *head, False, found.mean.n,
-            *_ends(found.mean), found.top.value, "", found.top.low, found.top.high,
+            *_ends(found.mean), *_bounded(found.top),
             *(end for one in (found.agreement, found.rwg, found.gated) for end in _ends(one)),
             found.weighting, "+".join(found.parts), found.items, found.items_total,
         )  # fmt: skip
@@ -472,6 +479,14 @@ class Spread:
             float(against_guessing(counts[None, :])[0]),
             against_guessing(draws),
         )
+
+
+def _bounded(top: Estimate) -> tuple[float, str, float, float]:
+    """Return a top box, its bound and its ends; of all or none only the bound (method, section 3, rule 6)."""
+    if top.value in (0, 1):
+        found = (ALMOST_ALL, AT_LEAST) if top.value else (ALMOST_NONE, AT_MOST)
+        return (*found, math.nan, math.nan)
+    return (top.value, "", top.low, top.high)
 
 
 def _ends(found: Estimate) -> tuple[float, float, float]:

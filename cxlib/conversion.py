@@ -19,7 +19,17 @@ import pyarrow.compute
 import pyarrow.parquet
 
 from cxlib.errors import IngestError, Problem, nearest
-from cxlib.frames import BLANK, DATE, DONT_KNOW, NOT_APPLICABLE, NOT_STATED, RESPONDENT, ROLE, ItemScale
+from cxlib.frames import (
+    BLANK,
+    DATE,
+    DONT_KNOW,
+    NOT_APPLICABLE,
+    NOT_STATED,
+    RESPONDENT,
+    ROLE,
+    SHARD,
+    ItemScale,
+)
 from cxlib.mapping import DateMapping, DimensionMapping, ItemMapping, MappingSpec
 
 LONGEST_SEGMENT: Final = 200
@@ -235,7 +245,8 @@ class Plan:
 
     @property
     def schema(self) -> pa.Schema:
-        return pa.schema([(RESPONDENT, pa.string()), *((one.name, one.type) for one in self.fields)])
+        named = ((one.name, one.type) for one in self.fields)
+        return pa.schema([(RESPONDENT, pa.string()), (SHARD, pa.int8()), *named])
 
 
 def plan(
@@ -258,7 +269,7 @@ def plan(
     for text, code in _missing_texts(mapping).items():
         if meanings.setdefault(_fold(text), code) != code:
             problems.append(Problem(f"text {shown(text)}", "declared for two kinds of missing answer"))
-    taken = {RESPONDENT, *(one.name for one in fields)}
+    taken = {RESPONDENT, SHARD, *(one.name for one in fields)}
     items = []
     for item in sorted(mapping.items, key=lambda one: one.item):
         if item.item in taken:

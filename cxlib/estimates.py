@@ -18,7 +18,7 @@ from cxlib import frames
 from cxlib.composition import Group, Key, Released, groups_of, key_columns, visible_items
 from cxlib.drivers import key_drivers
 from cxlib.errors import ContractError
-from cxlib.frames import DRIVERS, ESTIMATES, RELIABILITY, ROLE, WAVE, ItemScale
+from cxlib.frames import DRIVERS, ESTIMATES, RELIABILITY, ROLE, SHARD, SHARDS, WAVE, ItemScale
 from cxlib.instrument import Instrument
 from cxlib.reliability import reliability
 from cxlib.tally import CutMoments, Tally
@@ -30,8 +30,6 @@ Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
 Batches = Iterable[pa.RecordBatch]
 
-SHARD: Final = "shard"
-SHARDS: Final = 40
 # An exact split of R² looks at every subset of the drivers: with more items than this, the steps drive.
 MOST_ITEMS: Final = 15
 SAY_DO, PAIR, CHANGE = "say_do", "pair", "change"
@@ -293,16 +291,23 @@ def _typed(frame: pd.DataFrame, contract: frames.Contract, dims: Sequence[str]) 
 # ── Key drivers ─────────────────────────────────────────────────────────────────────────────────
 
 
-def in_shards(batches: Batches) -> Iterator[pa.RecordBatch]:
-    """Deal the respondents of one file out to `SHARDS` shards, in the order of their rows.
+def in_shards(batches: Batches, dealt: int = 0) -> Iterator[pa.RecordBatch]:
+    """Name the shard of every respondent of one file, as the import dealt them.
 
-    Not by their pseudonyms: these differ from store to store, and a report would with them.
+    Files of an earlier version do not say it: there they are dealt in the order of the rows, of which
+    `dealt` stand before these. Never by pseudonym: these differ from store to store, and a report would
+    with them.
     """
-    dealt = 0
+    names = pa.array([f"{place:02d}" for place in range(SHARDS)])
     for batch in batches:
-        places = (np.arange(batch.num_rows) + dealt) % SHARDS
-        dealt += batch.num_rows
-        yield batch.append_column(SHARD, pa.array([f"{place:02d}" for place in places]))
+        if SHARD in batch.schema.names:
+            at = batch.schema.get_field_index(SHARD)
+            places = batch.column(at)
+            batch = batch.remove_column(at)
+        else:
+            places = pa.array((np.arange(batch.num_rows) + dealt) % SHARDS, pa.int8())
+            dealt += batch.num_rows
+        yield batch.append_column(SHARD, pa.DictionaryArray.from_arrays(places, names))
 
 
 def estimate_drivers(sharded: Tally, released: Released, instrument: Instrument) -> pd.DataFrame:

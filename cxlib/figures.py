@@ -40,8 +40,6 @@ def figure(spec: Mapping[str, Any], id_: str, words: Mapping[str, Any], where: s
             fix="Draw it with cxlib.charts, which writes title, source, summary and table to usermeta.cx.",
         )
     _refuse_addresses(spec, where)
-    drawn = {key: value for key, value in spec.items() if key not in NOTEBOOK_ONLY}
-    drawing = _page_ready({**drawn, "width": "container"}, _colour_names())
     return look.as_is(
         look.templates()
         .get_template("figure.html.j2")
@@ -51,10 +49,17 @@ def figure(spec: Mapping[str, Any], id_: str, words: Mapping[str, Any], where: s
             columns=[str(column) for column in table["columns"]],
             rows=[[_cell(value, words) for value in row] for row in table.get("rows", [])],
             numeric=_numeric_columns(table, words),
-            spec=as_data(drawing, where),
+            spec=as_data(page_spec(spec), where),
             words=words,
         )
     )
+
+
+def page_spec(spec: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a notebook's chart as the page has it: as wide as there is room, its colours by their names."""
+    drawn = {key: value for key, value in spec.items() if key not in NOTEBOOK_ONLY}
+    found: dict[str, Any] = _page_ready({**drawn, "width": "container"}, _colour_names())
+    return found
 
 
 def _refuse_addresses(part: Any, where: str) -> None:

@@ -27,6 +27,9 @@ WAVE: Final = "wave"
 ROLE: Final = "role"
 RESPONDENT: Final = "respondent"
 DATE: Final = "date"
+# Respondents are dealt out to shards; leaving one out at a time gives the drivers' intervals.
+SHARD: Final = "shard"
+SHARDS: Final = 40
 NOT_STATED: Final = "not stated"
 
 
@@ -312,7 +315,7 @@ _KINDS: Final = {"text": "OSU", "whole": "iuf", "number": "fiu", "flag": "b"}
 
 # Names that a segment cannot have, because a frame needs them for itself.
 TAKEN: Final = frozenset(
-    {RESPONDENT, DATE, "cut", "item"}.union(
+    {RESPONDENT, SHARD, DATE, "cut", "item"}.union(
         *(
             (column.name for column in contract.columns)
             for contract in (

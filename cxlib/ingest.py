@@ -9,10 +9,11 @@ from __future__ import annotations
 import hashlib
 import os
 import tempfile
+import zlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from itertools import repeat
 from pathlib import Path
@@ -25,13 +26,14 @@ import pyarrow.parquet
 
 from cxlib.conversion import EDGES, Convert, Field, Plan, Rejection, clean, plan, shown
 from cxlib.errors import ContractError, IngestError, Problem, nearest
-from cxlib.frames import BLANK, DATE, DONT_KNOW, NOT_APPLICABLE, RESPONDENT, ROLE, ItemScale
+from cxlib.frames import BLANK, DATE, DONT_KNOW, NOT_APPLICABLE, RESPONDENT, ROLE, SHARDS, ItemScale
 from cxlib.mapping import MappingSpec
-from cxlib.sources import Batch, Source, SurveyFile, open_survey, widened
+from cxlib.sources import Batch, Part, PartSurvey, Source, SurveyFile, open_survey, widened
 
 KEPT_PROBLEMS: Final = 10_000
 MOST_SEGMENT_VALUES: Final = 10_000
 SHOWN_CONVERSIONS: Final = 20
+SHOWN_EMPTY: Final = 5
 ROWS_PER_GROUP: Final = 1 << 17
 DIGEST_BYTES: Final = 16
 
@@ -105,7 +107,7 @@ def convert(
     key
         The engagement's secret, 16–64 bytes, which pseudonyms are keyed by.
     out
-        Parquet file to write: respondent, role, the segments, date, then an int8 column an item,
+        Parquet file to write: respondent, shard, role, the segments, date, then an int8 column an item,
         sorted. The same input gives the same bytes. None: a dry run, nothing is written.
     progress
         Called now and then with the bytes done and the bytes in all.
@@ -121,16 +123,36 @@ def convert(
     planned = plan(mapping, scales, roles, segments)
     with closing(_open(path, mapping)) as survey:
         reader = _Reader(survey, path.name, planned, key)
-        with _writer(out, planned.schema) as write:
+        with writer(out, planned.schema) as write:
             for table in reader.tables():
                 if table is not None:
                     write(table)
                 if progress is not None:
                     progress(survey.done, survey.size)
-            reader.refuse_rejected()
+            reader.reject_repeated()
+            refuse(reader.seen, path.name, mapping)
         if progress is not None:
             progress(survey.size, survey.size)
-        return reader.imported()
+        return imported(reader.seen, planned, path.name, survey.sha256, survey.source)
+
+
+def read_part(
+    part: Part, planned: Plan, key: bytes, out: Path
+) -> tuple[Seen, tuple[np.ndarray, np.ndarray], str]:
+    """Convert one part of a dataset, as :func:`convert` does a file; what was rejected is told, not raised.
+
+    Returns
+    -------
+    What was seen; of every id its digest (rows × 2) and row, as the same one may stand in another part;
+    and the SHA-256 of the file.
+    """
+    with closing(PartSurvey(part)) as survey:
+        reader = _Reader(survey, part.name, planned, key, part.name)
+        with writer(out, planned.schema) as write:
+            for table in reader.tables():
+                if table is not None:
+                    write(table)
+        return reader.seen, reader.respondents.known(), survey.sha256
 
 
 def _open(path: Path, mapping: MappingSpec) -> SurveyFile:
@@ -201,32 +223,43 @@ def _named(header: str, positions: Mapping[str, int]) -> str:
     return header if header.isprintable() and len(header) <= 60 else shown(header)
 
 
-class _Rejected:
-    """The rejected cells of a file: all counted, the first of them kept."""
+class Rejected:
+    """The rejected cells of a file, or of the part of one that `of` names: all counted, the first kept."""
 
-    def __init__(self) -> None:
+    def __init__(self, of: str = "") -> None:
         self.cells = 0
-        self._kept: list[tuple[int, int, Problem]] = []
-        self._rows: list[np.ndarray] = []
+        self.of = of
+        self._kept: list[tuple[int, int, int, Problem]] = []
+        self._rows: list[tuple[int, np.ndarray]] = []
 
     def add(
         self, rows: np.ndarray, place: int, column: str | None, cells: Iterable[tuple[str, str, str]]
     ) -> None:
         """Add a cell in each of `rows`: of a column, with reason, found and expected."""
         self.cells += len(rows)
-        self._rows.append(np.unique(rows))
+        self._rows.append((0, np.unique(rows)))
         kept = rows[: KEPT_PROBLEMS - len(self._kept)].tolist()
         for row, (reason, found, expected) in zip(kept, cells, strict=False):
-            where = f"row {row}" if column is None else f"row {row}, column {column}"
-            self._kept.append((row, place, Problem(where, reason, found, expected, row=row, column=column)))
+            where = f"row {row}{self.of}" + (f", column {column}" if column is not None else "")
+            problem = Problem(where, reason, found, expected, row=row, column=column)
+            self._kept.append((0, row, place, problem))
+
+    def take(self, part: int, other: Rejected) -> None:
+        """Add what was rejected in the part of this number."""
+        self.cells += other.cells
+        self._rows += [(part, rows) for _, rows in other._rows]
+        self._kept += [(part, *rest) for _, *rest in other._kept[: KEPT_PROBLEMS - len(self._kept)]]  # type: ignore[misc]
 
     @property
     def rows(self) -> int:
-        return len(np.unique(np.concatenate(self._rows))) if self._rows else 0
+        parts: dict[int, list[np.ndarray]] = {}
+        for part, rows in self._rows:
+            parts.setdefault(part, []).append(rows)
+        return sum(len(np.unique(np.concatenate(rows))) for rows in parts.values())
 
     @property
     def problems(self) -> list[Problem]:
-        return [problem for *_, problem in sorted(self._kept, key=lambda one: one[:2])]
+        return [problem for *_, problem in sorted(self._kept, key=lambda one: one[:3])]
 
 
 class _Column:
@@ -248,7 +281,7 @@ class _Column:
             self._known[text] = self._convert(text)
         return self._known[text]
 
-    def take(self, array: pa.DictionaryArray, rows: np.ndarray, rejected: _Rejected) -> pa.Array:
+    def take(self, array: pa.DictionaryArray, rows: np.ndarray, rejected: Rejected) -> pa.Array:
         texts = array.dictionary.to_pylist()
         meanings = [self._meaning(text) for text in texts]
         places = array.indices.to_numpy()
@@ -295,7 +328,11 @@ class _Occurrences:
 
 
 class _Respondents:
-    """Pseudonyms for the ids of a file, or for its rows where it has none."""
+    """Pseudonyms for the ids of a file, or for its rows where it has none, and the shard of each.
+
+    A shard follows from the id, whoever imports it, in however many parts and in which order: all stores
+    make the same report of the same answers. It tells 1 of 40, and is kept where the pseudonyms are.
+    """
 
     def __init__(self, key: bytes, header: str | None, place: int) -> None:
         self._digest = _digester(key)
@@ -305,31 +342,36 @@ class _Respondents:
         self._digests: list[np.ndarray] = []
         self._rows: list[np.ndarray] = []
 
-    def from_ids(self, ids: pa.Array, rows: np.ndarray, rejected: _Rejected) -> pa.Array:
+    def from_ids(self, ids: pa.Array, rows: np.ndarray, rejected: Rejected) -> list[pa.Array]:
         trimmed = pa.compute.utf8_trim(ids, characters=EDGES)
-        digests = b"".join(map(self._digest, trimmed.cast(pa.binary()).to_pylist()))
+        texts = trimmed.cast(pa.binary()).to_pylist()
+        digests = b"".join(map(self._digest, texts))
         is_blank = pa.compute.equal(trimmed, "").to_numpy(zero_copy_only=False)
         if is_blank.any():
             cells = repeat(("no id", "", "an id in every row"))
             rejected.add(rows[is_blank], self._place, self._header, cells)
         self._digests.append(np.frombuffer(digests, "<u8").reshape(-1, 2)[~is_blank])
         self._rows.append(rows[~is_blank])
-        return _hexadecimal(digests)
+        return [_hexadecimal(digests), _shards(texts)]
 
-    def from_rows(self, columns: Sequence[pa.Array]) -> pa.Array:
+    def from_rows(self, columns: Sequence[pa.Array]) -> list[pa.Array]:
         # NUL cannot stand in a text, so that no two different rows join to the same one.
         joined = pa.compute.binary_join_element_wise(*(column.cast(pa.string()) for column in columns), "\0")
-        digests = list(map(self._digest, joined.cast(pa.binary()).to_pylist()))
+        texts = joined.cast(pa.binary()).to_pylist()
+        digests = list(map(self._digest, texts))
         before = self._occurrences.count(np.frombuffer(b"".join(digests), "<u8")[::2])
         for place in np.flatnonzero(before).tolist():
             digests[place] = self._digest(digests[place] + int(before[place]).to_bytes(8, "little"))
-        return _hexadecimal(b"".join(digests))
+        return [_hexadecimal(b"".join(digests)), _shards(texts, before)]
 
-    def reject_repeated(self, rejected: _Rejected) -> None:
+    def known(self) -> tuple[np.ndarray, np.ndarray]:
+        """Return the digests of the ids, (rows × 2), and the number of each one's row."""
+        digests = np.concatenate([np.empty((0, 2), "<u8"), *self._digests])
+        return digests, np.concatenate([np.empty(0, np.int64), *self._rows])
+
+    def reject_repeated(self, rejected: Rejected) -> None:
         """Reject every row of an id that stands twice: nobody can say which of them is right."""
-        if not self._digests:
-            return
-        digests, rows = np.concatenate(self._digests), np.concatenate(self._rows)
+        digests, rows = self.known()
         order = np.argsort(digests[:, 0], kind="stable")
         digests, rows = digests[order], rows[order]
         is_same = (digests[1:] == digests[:-1]).all(axis=1)
@@ -343,6 +385,14 @@ class _Respondents:
             rejected.add(rows[repeated], self._place, self._header, cells)
 
 
+def _shards(texts: Sequence[bytes], nth: np.ndarray | int = 0) -> pa.Array:
+    """Deal ids (or rows, of which `nth` came before) out to shards: by a checksum, well stirred."""
+    sums = np.fromiter(map(zlib.crc32, texts), np.uint64, len(texts)) + np.asarray(nth, np.uint64)
+    # Knuth's multiplicative hash: a checksum alone deals ids that count up by a pattern.
+    stirred = (sums * np.uint64(2654435761)) & np.uint64(0xFFFFFFFF)
+    return pa.array(((stirred >> np.uint64(8)) % np.uint64(SHARDS)).astype(np.int8))
+
+
 def _hexadecimal(digests: bytes) -> pa.Array:
     """Lay out hexadecimal digests as an Arrow array at once: a Python string each would cost more."""
     count = len(digests) // DIGEST_BYTES
@@ -350,12 +400,48 @@ def _hexadecimal(digests: bytes) -> pa.Array:
     return pa.StringArray.from_buffers(count, pa.py_buffer(offsets), pa.py_buffer(digests.hex().encode()))
 
 
-class _Reader:
-    """Reads one survey file by a plan; what it saw is told by :meth:`imported` afterwards."""
+@dataclass
+class Seen:
+    """What was seen in a file, or in a part of one: that of several parts adds up.
 
-    def __init__(self, survey: SurveyFile, name: str, plan: Plan, key: bytes) -> None:
+    `values` and `changed` count meanings, and texts with their meanings, by the columns of the output;
+    `empty_rows` names the first few rows with nothing in them.
+    """
+
+    rejected: Rejected
+    has_ids: bool
+    rows: int = 0
+    misfits: int = 0
+    empty: int = 0
+    empty_rows: list[str] = field(default_factory=list)
+    ignored: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    values: dict[str, Counter[Any]] = field(default_factory=dict)
+    changed: dict[str, Counter[tuple[str, Any]]] = field(default_factory=dict)
+
+    @property
+    def total(self) -> int:
+        return self.rows + self.misfits
+
+    def add(self, other: Seen) -> None:
+        """Add what was seen in another part, but for what was rejected there."""
+        self.rows += other.rows
+        self.misfits += other.misfits
+        self.empty += other.empty
+        self.empty_rows = [*self.empty_rows, *other.empty_rows][:SHOWN_EMPTY]
+        self.ignored = list(dict.fromkeys([*self.ignored, *other.ignored]))
+        self.notes = list(dict.fromkeys([*self.notes, *other.notes]))
+        for mine, theirs in ((self.values, other.values), (self.changed, other.changed)):
+            for name, counts in theirs.items():
+                mine.setdefault(name, Counter()).update(counts)
+
+
+class _Reader:
+    """Reads one survey file, or the part of one that is called `part`, by a plan."""
+
+    def __init__(self, survey: SurveyFile, name: str, plan: Plan, key: bytes, part: str = "") -> None:
         self._survey, self._name, self._plan = survey, name, plan
-        positions, self._notes = _positions(survey, name, plan.mapping)
+        positions, notes = _positions(survey, name, plan.mapping)
         self._columns = {
             one.name: _Column(one, one.convert, positions[one.header], _named(one.header, positions))
             for one in plan.fields
@@ -364,12 +450,18 @@ class _Reader:
         header = plan.mapping.id
         self._id = None if header is None else positions[header]
         named = None if header is None else _named(header, positions)
-        self._respondents = _Respondents(key, named, self._id or 0)
-        self._rejected = _Rejected()
+        self.respondents = _Respondents(key, named, self._id or 0)
+        self._of = f" of {part}" if part else ""
+        self._rejected = Rejected(self._of)
         read = set(positions.values())
-        self._ignored = [one for place, one in enumerate(survey.header) if place not in read]
-        self._rows = self._misfits = self._empty = 0
-        self._empty_rows: list[int] = []
+        self.seen = Seen(
+            self._rejected,
+            self._id is not None,
+            ignored=[one for place, one in enumerate(survey.header) if place not in read],
+            notes=notes,
+            values={name: column.seen for name, column in self._columns.items()},
+            changed={name: column.changed for name, column in self._columns.items()},
+        )
 
     def tables(self) -> Iterator[pa.Table | None]:
         """Convert batch by batch; from the first rejected row on there is nothing to keep: None."""
@@ -377,11 +469,11 @@ class _Reader:
         read = coded | {self._id} if self._id is not None else {*coded, *self._survey.readable}
         for batch in self._survey.batches(read, coded):
             if batch.misfits:
-                self._misfits += len(batch.misfits)
+                self.seen.misfits += len(batch.misfits)
                 rows = np.array([row for row, _ in batch.misfits])
                 self._rejected.add(rows, -1, None, (self._misfit(fields) for _, fields in batch.misfits))
             batch = self._without_empty_rows(batch)
-            self._rows += len(batch.rows)
+            self.seen.rows += len(batch.rows)
             table = self._table(batch)
             yield None if self._rejected.cells else table
 
@@ -392,10 +484,9 @@ class _Reader:
 
     def _table(self, batch: Batch) -> pa.Table:
         if self._id is None:
-            respondents = self._respondents.from_rows([batch.columns[i] for i in sorted(batch.columns)])
+            arrays = self.respondents.from_rows([batch.columns[i] for i in sorted(batch.columns)])
         else:
-            respondents = self._respondents.from_ids(batch.columns[self._id], batch.rows, self._rejected)
-        arrays = [respondents]
+            arrays = self.respondents.from_ids(batch.columns[self._id], batch.rows, self._rejected)
         for one in self._plan.fields:
             column = self._columns.get(one.name)
             if column is None:
@@ -427,97 +518,97 @@ class _Reader:
                 is_empty &= pa.compute.equal(trimmed, "").to_numpy(zero_copy_only=False)
         if not is_empty.any():
             return batch
-        self._empty += int(is_empty.sum())
-        self._empty_rows += batch.rows[is_empty].tolist()[: 5 - len(self._empty_rows)]
+        seen = self.seen
+        seen.empty += int(is_empty.sum())
+        first = batch.rows[is_empty].tolist()[: SHOWN_EMPTY - len(seen.empty_rows)]
+        seen.empty_rows += [f"{row}{self._of}" for row in first]
         kept = pa.array(~is_empty)
         return Batch({i: array.filter(kept) for i, array in batch.columns.items()}, batch.rows[~is_empty])
 
-    def refuse_rejected(self) -> None:
-        """Raise if there was nothing, or anything that breaks the mapping."""
-        self._respondents.reject_repeated(self._rejected)
-        total = self._rows + self._misfits
-        if not total:
-            raise IngestError(
-                f"{self._name} holds 0 responses: nothing below its header", fix="Export it again."
-            )
-        rejected = self._rejected
-        if not rejected.cells:
-            return
-        problems = rejected.problems
-        kept = (
-            f"The first {len(problems):,} of {rejected.cells:,} cells"
-            if rejected.cells > len(problems)
-            else "All cells"
-        )
-        raise IngestError(
-            f"{rejected.rows:,} of {total:,} row{'s' * (total != 1)} in {self._name} "
-            f"break{'s' * (rejected.rows == 1)} mapping {self._plan.mapping.mapping}",
-            problems=problems,
-            fix=f"Nothing was imported. Fix the export or the mapping. {kept}: error.problems",
-        )
+    def reject_repeated(self) -> None:
+        self.respondents.reject_repeated(self._rejected)
 
-    def imported(self) -> Imported:
-        columns = self._columns
-        items = {scale.item: self._item_counts(columns[scale.item].seen) for scale in self._plan.scales}
-        dates = [one for one in columns[DATE].seen if one is not None] if DATE in columns else []
-        counts = {
-            one.name: self._value_counts(one) for one in self._plan.fields if pa.types.is_string(one.type)
-        }
-        return Imported(
-            rows=self._rows,
-            source_name=self._name,
-            source_sha256=self._survey.sha256,
-            source=self._survey.source,
-            columns_ignored=tuple(self._ignored),
-            scales=self._plan.scales,
-            items=items,
-            roles=counts[ROLE],
-            segments={name: counts[name] for name in self._plan.segments},
-            first_date=min(dates, default=None),
-            last_date=max(dates, default=None),
-            has_ids=self._id is not None,
-            notes=(*self._survey.source.notes, *self._notes, *self._conversion_notes()),
-        )
 
-    @staticmethod
-    def _item_counts(seen: Mapping[int, int]) -> ItemCounts:
-        blank, not_applicable, dont_know = (seen.get(code, 0) for code in (BLANK, NOT_APPLICABLE, DONT_KNOW))
-        answered = sum(seen.values()) - blank - not_applicable - dont_know
-        return ItemCounts(answered, blank, not_applicable, dont_know)
+def refuse(seen: Seen, name: str, mapping: MappingSpec) -> None:
+    """Raise if there was nothing, or anything that breaks the mapping."""
+    total, rejected = seen.total, seen.rejected
+    if not total:
+        raise IngestError(f"{name} holds 0 responses: nothing below its header", fix="Export it again.")
+    if not rejected.cells:
+        return
+    problems = rejected.problems
+    kept = (
+        f"The first {len(problems):,} of {rejected.cells:,} cells"
+        if rejected.cells > len(problems)
+        else "All cells"
+    )
+    raise IngestError(
+        f"{rejected.rows:,} of {total:,} row{'s' * (total != 1)} in {name} "
+        f"break{'s' * (rejected.rows == 1)} mapping {mapping.mapping}",
+        problems=problems,
+        fix=f"Nothing was imported. Fix the export or the mapping. {kept}: error.problems",
+    )
 
-    def _value_counts(self, one: Field) -> Mapping[str, int]:
-        column = self._columns.get(one.name)
-        counts = {one.value: self._rows} if column is None else column.seen
-        return {value: counts[value] for value in sorted(counts) if counts[value]}
 
-    def _conversion_notes(self) -> Iterator[str]:
-        if self._empty:
-            more = " …" if self._empty > len(self._empty_rows) else ""
-            plural = "s" * (self._empty != 1)
-            first = ", ".join(map(str, self._empty_rows))
-            yield f"{self._empty:,} empty row{plural} left out: row{plural} {first}{more}"
-        if self._id is None:
-            yield "no id column: pseudonyms stand for rows of the file"
-        names = {BLANK: "blank", NOT_APPLICABLE: "not applicable", DONT_KNOW: "don't know"}
-        changed: Counter[tuple[str, str]] = Counter()
-        for column in self._columns.values():
-            if column.target.name == DATE:
-                continue
-            for (text, meaning), times in column.changed.items():
-                changed[text, names.get(meaning, str(meaning))] += times
-        for (text, meaning), times in sorted(changed.items(), key=lambda one: (-one[1], one[0]))[
-            :SHOWN_CONVERSIONS
-        ]:
-            yield f"{shown(text)} read as {meaning}, {times:,} time{'s' * (times != 1)}"
-        if len(changed) > SHOWN_CONVERSIONS:
-            yield f"{len(changed) - SHOWN_CONVERSIONS:,} more texts converted"
+def imported(seen: Seen, plan: Plan, name: str, sha256: str, source: Source) -> Imported:
+    """Say what a file of which everything was seen held."""
+    dates = [one for one in seen.values.get(DATE, ()) if one is not None]
+    counts = {one.name: _value_counts(one, seen) for one in plan.fields if pa.types.is_string(one.type)}
+    return Imported(
+        rows=seen.rows,
+        source_name=name,
+        source_sha256=sha256,
+        source=source,
+        columns_ignored=tuple(seen.ignored),
+        scales=plan.scales,
+        items={scale.item: _item_counts(seen.values[scale.item]) for scale in plan.scales},
+        roles=counts[ROLE],
+        segments={segment: counts[segment] for segment in plan.segments},
+        first_date=min(dates, default=None),
+        last_date=max(dates, default=None),
+        has_ids=seen.has_ids,
+        notes=(*source.notes, *seen.notes, *_conversion_notes(seen)),
+    )
+
+
+def _item_counts(seen: Mapping[int, int]) -> ItemCounts:
+    blank, not_applicable, dont_know = (seen.get(code, 0) for code in (BLANK, NOT_APPLICABLE, DONT_KNOW))
+    answered = sum(seen.values()) - blank - not_applicable - dont_know
+    return ItemCounts(answered, blank, not_applicable, dont_know)
+
+
+def _value_counts(one: Field, seen: Seen) -> Mapping[str, int]:
+    counts = {one.value: seen.rows} if one.convert is None else seen.values[one.name]
+    return {value: counts[value] for value in sorted(counts) if counts[value]}
+
+
+def _conversion_notes(seen: Seen) -> Iterator[str]:
+    if seen.empty:
+        more = " …" if seen.empty > len(seen.empty_rows) else ""
+        plural = "s" * (seen.empty != 1)
+        yield f"{seen.empty:,} empty row{plural} left out: row{plural} {', '.join(seen.empty_rows)}{more}"
+    if not seen.has_ids:
+        yield "no id column: pseudonyms stand for rows of the file"
+    names = {BLANK: "blank", NOT_APPLICABLE: "not applicable", DONT_KNOW: "don't know"}
+    changed: Counter[tuple[str, str]] = Counter()
+    for target, texts in seen.changed.items():
+        if target == DATE:
+            continue
+        for (text, meaning), times in texts.items():
+            changed[text, names.get(meaning, str(meaning))] += times
+    for (text, meaning), times in sorted(changed.items(), key=lambda one: (-one[1], one[0]))[
+        :SHOWN_CONVERSIONS
+    ]:
+        yield f"{shown(text)} read as {meaning}, {times:,} time{'s' * (times != 1)}"
+    if len(changed) > SHOWN_CONVERSIONS:
+        yield f"{len(changed) - SHOWN_CONVERSIONS:,} more texts converted"
 
 
 # ── Writing ─────────────────────────────────────────────────────────────────────────────────────
 
 
 @contextmanager
-def _writer(out: Path | None, schema: pa.Schema) -> Iterator[Callable[[pa.Table], None]]:
+def writer(out: Path | None, schema: pa.Schema) -> Iterator[Callable[[pa.Table], None]]:
     """Open a Parquet file that appears whole or not at all.
 
     Its row groups do not depend on the batches, so that the same answers give the same bytes.

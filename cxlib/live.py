@@ -18,6 +18,7 @@ from cxlib import anonymity, estimates
 from cxlib.anonymity.rereleases import Issued
 from cxlib.commentary import Commentary, CommentarySpec, ToneSpec, composed
 from cxlib.creation import check_fit
+from cxlib.datasets import Part, convert_dataset, dataset_digest, find_parts
 from cxlib.declarations import WaveSpec, parse_document, read_document, validate
 from cxlib.engagement import Engagement, library_version
 from cxlib.errors import (
@@ -27,7 +28,7 @@ from cxlib.errors import (
     nearest,
 )
 from cxlib.extract import Extract, Facts, RoleFacts, WaveFacts, read_extract
-from cxlib.frames import DATE, INVITED, ROLE, WAVE
+from cxlib.frames import DATE, INVITED, ROLE, SHARD, WAVE
 from cxlib.framework import Framework, parse_framework
 from cxlib.framework.versions import Comparison, compare_frameworks
 from cxlib.ingest import Imported, convert
@@ -38,6 +39,7 @@ from cxlib.outgoing import check_against_out, issued, item_columns
 from cxlib.registers import Registers
 from cxlib.registers.reading import read_register
 from cxlib.settings import Settings, read_settings
+from cxlib.shares import Share, Spread, shares_of, tally_share
 from cxlib.store import BatchRecord, RegisterRecord, Store
 from cxlib.tally import Tally, read_batches, tally_batches
 
@@ -56,10 +58,21 @@ class Import:
 
 
 class LiveEngagement(Engagement):
-    """An engagement in the store: everything that :class:`Engagement` reads, and what changes it."""
+    """An engagement in the store: everything that :class:`Engagement` reads, and what changes it.
 
-    def __init__(self, store: Store, slug: str, wave: str | None = None, language: str | None = None) -> None:
+    `spread` says who counts, and who converts the parts of a dataset: by default this process, one by one.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        slug: str,
+        wave: str | None = None,
+        language: str | None = None,
+        spread: Spread = map,
+    ) -> None:
         self.store = store
+        self.spread = spread
         self.record = store.engagement(slug)
         self.spec = self.record.spec
         known = [one.id for one in store.waves(slug)]
@@ -130,28 +143,18 @@ class LiveEngagement(Engagement):
 
     def _tally_in_shards(self) -> Tally:
         """Count once more, by role and by shard of respondents: what the drivers' intervals need."""
-        return self._count((WAVE, ROLE, estimates.SHARD), [(ROLE, estimates.SHARD)])
+        return self._count((WAVE, ROLE, SHARD), [(ROLE, SHARD)])
 
     def _count(self, dims: tuple[str, ...], cuts: Sequence[tuple[str, ...]] | None) -> Tally:
         framework, instrument = self.framework, self.instrument
         total = tally_batches([], [], dims, framework=framework.stamp, cuts=cuts, constants={WAVE: ""})
+        shares: list[Share] = []
         for batch in self._batches():
             path = self.store.batch_path(batch)
             asked = self._comparable(batch, framework, instrument)
             items = [instrument.scales[name] for name in item_columns(path, self.spec.dims) if name in asked]
-            kept = [dim for dim in dims if dim in self.spec.dims]
-            names = [*kept, *(scale.item for scale in items)]
-            rows = read_batches(path, names)
-            one = tally_batches(
-                estimates.in_shards(rows) if estimates.SHARD in dims else rows,
-                items,
-                dims,
-                framework=framework.stamp,
-                cuts=cuts,
-                constants={WAVE: batch.wave},
-            )
-            total = total + one
-        return total
+            shares += shares_of(path, batch.wave, items, dims, framework=framework.stamp, cuts=cuts)
+        return sum(self.spread(tally_share, shares), total)
 
     def _comparable(self, batch: BatchRecord, framework: Framework, instrument: Instrument) -> Container[str]:
         """Name what a batch's answers may be counted for in the wave in hand."""
@@ -176,6 +179,8 @@ class LiveEngagement(Engagement):
 
         Parameters
         ----------
+        path
+            A survey file, or the folder of a dataset in Parquet parts.
         wave
             The wave it belongs to; by default the one in hand.
         new_wave
@@ -221,24 +226,31 @@ class LiveEngagement(Engagement):
                 )
         asked = framework or self._framework_of(target if target in known else known[-1])
         instrument = replace(self.instrument, framework=asked).declare(spec)
-        if not path.is_file():
+        parts: tuple[Part, ...] = ()
+        if path.is_dir():
+            parts = find_parts(path, wave=target, mapped=spec.columns)
+            digest = dataset_digest(parts, self.spread)
+        elif path.is_file():
+            with path.open("rb") as stream:
+                digest = hashlib.file_digest(stream, "sha256").hexdigest()
+        else:
             raise NotFoundError(f"no file {path}", fix="Check the path.")
-        with path.open("rb") as stream:
-            digest = hashlib.file_digest(stream, "sha256").hexdigest()
         if target in known and (same := self.store.find_batch(self._slug, target, digest, document.digest)):
             return Import("unchanged", target, same, None)
         staged = self.store.staging() / f"{digest[:16]}-{document.digest[:16]}-{os.getpid()}.parquet"
         try:
-            found = convert(
-                path,
-                spec,
-                scales=asked.scales,
-                roles=list(self.spec.roles),
-                segments=list(self.spec.segments),
-                key=self.store.pseudonym_key(self._slug),
-                out=staged,
-                progress=progress,
-            )
+            how: dict[str, Any] = {
+                "scales": asked.scales,
+                "roles": list(self.spec.roles),
+                "segments": list(self.spec.segments),
+                "out": staged,
+                "progress": progress,
+            }
+            if parts:
+                key = self.store.key_path(self._slug)
+                found = convert_dataset(parts, path.name, spec, key=key, spread=self.spread, **how)
+            else:
+                found = convert(path, spec, key=self.store.pseudonym_key(self._slug), **how)
             if found.source_sha256 != digest:
                 raise IngestError(f"{path.name} changed while it was read", fix="Import it again.")
             if dry_run:
@@ -380,7 +392,7 @@ class LiveEngagement(Engagement):
 
     def at_wave(self, wave: str) -> LiveEngagement:
         """Return a handle on another wave of the same engagement."""
-        return LiveEngagement(self.store, self._slug, wave, self._language)
+        return LiveEngagement(self.store, self._slug, wave, self._language, self.spread)
 
     def _waves(self) -> list[WaveSpec]:
         """Return the waves up to the one in hand, oldest first."""
@@ -502,13 +514,12 @@ class LiveEngagement(Engagement):
     def _last_answer(self) -> str | None:
         """Return the date of the last answer, from the files' date columns alone."""
         import pyarrow.compute as pc
-        import pyarrow.parquet as pq
 
         last = [
             found
             for batch in self._batches()
-            if (found := pc.max(pq.read_table(self.store.batch_path(batch), columns=[DATE])[DATE]).as_py())
-            is not None
+            for rows in read_batches(self.store.batch_path(batch), [DATE])
+            if (found := pc.max(rows[DATE]).as_py()) is not None
         ]
         return max(last).isoformat() if last else None
 
@@ -561,8 +572,11 @@ def open_live(
     wave: str | None = None,
     language: str | None = None,
     settings: Settings | None = None,
+    spread: Spread = map,
 ) -> LiveEngagement:
     """Open one wave of an engagement in the store, to read from and to change.
+
+    `spread` says who counts: by default this process; see :mod:`cxlib.run.spread`.
 
     Raises
     ------
@@ -571,7 +585,7 @@ def open_live(
     """
     store = Store.open(settings or read_settings())
     try:
-        return LiveEngagement(store, engagement, wave or None, language)
+        return LiveEngagement(store, engagement, wave or None, language, spread)
     except BaseException:
         store.close()
         raise

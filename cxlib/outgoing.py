@@ -5,21 +5,25 @@ The store keeps it and nothing else does: digests of people, and the cells they 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cxlib.anonymity import Release
-from cxlib.anonymity.rereleases import Issued, called, issue, told_apart
+from cxlib.anonymity.rereleases import Issued, called, issue, told_apart, told_together
 from cxlib.errors import AnonymityError, Problem
-from cxlib.frames import DATE, NOT_STATED, RESPONDENT, UNSCORED
+from cxlib.frames import DATE, NOT_STATED, RESPONDENT, SHARD, UNSCORED
 from cxlib.store import BatchRecord, Store
+from cxlib.tally import read_batches
 
-if TYPE_CHECKING:
-    import pandas as pd
+# People looked at together: as many as are told apart in a breath, in a few megabytes.
+ROWS = 1 << 15
+# Some people of a batch: numbers of their answers, numbers of who they are, cells, bits of items answered.
+_People: TypeAlias = tuple[NDArray[np.uint64], NDArray[np.uint64], list[tuple[str, ...]], NDArray[np.uint8]]
 
 
 def issued(
@@ -39,25 +43,23 @@ def issued(
     dims
         Every dimension that a group may be cut by, role first.
     """
-    import pandas as pd
-
     key = store.pseudonym_key(slug).hex()[:16]
     out = {}
     for wave in waves:
-        digests: list[NDArray[np.uint64]] = []
-        people: list[NDArray[np.uint64]] = []
-        cells: list[tuple[str, ...]] = []
-        answered: list[pd.DataFrame] = []
-        for batch in (one for one in batches if one.wave == wave):
-            found, who, where, given = _digests(store.batch_path(batch), dims, key)
-            digests.append(found)
-            people.append(who)
-            cells += where
-            answered.append(given)
-        if digests:
-            given = pd.concat(answered, ignore_index=True).fillna(False).astype(bool)
-            mask = {str(item): given[item].to_numpy() for item in given}
-            out[wave] = issue(released, wave, np.concatenate(digests), cells, mask, np.concatenate(people))
+        paths = [store.batch_path(batch) for batch in batches if batch.wave == wave]
+        items = tuple(sorted({item for path in paths for item in item_columns(path, dims)}))
+        told = [some for path in paths for some in _digests(path, dims, key, items)]
+        if told:
+            digests, people, cells, bits = zip(*told, strict=True)
+            del told
+            out[wave] = issue(
+                released,
+                wave,
+                np.concatenate(digests),
+                chain.from_iterable(cells),
+                (items, np.concatenate(bits)),
+                np.concatenate(people),
+            )
     return out
 
 
@@ -69,12 +71,17 @@ def check_against_out(store: Store, slug: str, issued: Mapping[str, Issued], thr
     AnonymityError
         Naming the groups by which the two would tell on fewer people than the threshold.
     """
-    problems = [
-        Problem(f"wave {wave}, {called(group)}", f"tells on fewer than {threshold} people beside run {run}")
-        for wave, made in issued.items()
-        for run, before in store.releases(slug, wave).items()
-        for group in told_apart(before, made, threshold)
-    ]
+    problems = []
+    for wave, made in issued.items():
+        out = store.releases(slug, wave)
+        beside = {f"run {run}": told_apart(before, made, threshold) for run, before in out.items()}
+        if not any(beside.values()):
+            beside["all that is out"] = told_together(list(out.values()), made, threshold)
+        problems += [
+            Problem(f"wave {wave}, {called(group)}", f"tells on fewer than {threshold} people beside {what}")
+            for what, groups in beside.items()
+            for group in groups
+        ]
     if problems:
         raise AnonymityError(
             f"{slug}: this run is withheld; beside what is out already it would tell on a few people",
@@ -88,31 +95,42 @@ def item_columns(path: Path, dims: Sequence[str]) -> list[str]:
     """Name the columns of a batch that hold answers."""
     import pyarrow.parquet as pq
 
-    beside = {RESPONDENT, DATE, *dims}
+    beside = {RESPONDENT, SHARD, DATE, *dims}
     return [name for name in pq.read_schema(path).names if name not in beside]
 
 
-def _digests(
-    path: Path, dims: Sequence[str], key: str
-) -> tuple[NDArray[np.uint64], NDArray[np.uint64], list[tuple[str, ...]], pd.DataFrame]:
-    """Return of each person of a batch: keyed numbers of all answers and of who it is, cell, items answered.
+def _digests(path: Path, dims: Sequence[str], key: str, every: Sequence[str]) -> Iterator[_People]:
+    """Tell of the people of a batch, some at a time: memory does not grow with its columns.
 
-    The day of an answer is in no report, and no part of either.
+    Yields keyed numbers of all answers and of who it is, the cell, and which of `every` item was answered.
+    The day of an answer is in no report, and no part of either; nor is the shard.
     """
     import pandas as pd
+    import pyarrow.parquet as pq
 
-    frame = pd.read_parquet(path)
-    told = [name for name in sorted(frame) if name != DATE]
-    digests, people = (
-        pd.util.hash_pandas_object(frame[columns], index=False, hash_key=key).to_numpy(np.uint64)
-        for columns in (told, [RESPONDENT])
-    )
-    stated = (
-        frame[dim].astype("object").where(frame[dim].notna() & (frame[dim] != ""), NOT_STATED)
-        if dim in frame
-        else [NOT_STATED] * len(frame)
-        for dim in dims
-    )
-    scored = frame[item_columns(path, dims)]
-    given = scored.notna() & ~scored.isin(UNSCORED)
-    return digests, people, list(zip(*stated, strict=True)), given
+    items = item_columns(path, dims)
+    places = {item: place for place, item in enumerate(every)}
+    stored = set(pq.read_schema(path).names)
+    told = sorted(stored - {DATE, SHARD})
+    cells: dict[tuple[str, ...], tuple[str, ...]] = {}
+    for rows in read_batches(path, told, ROWS):
+        frame = rows.to_pandas().astype(
+            # One type, whether or not an answer is blank in these rows: the same answers are the same number.
+            {**dict.fromkeys(items, "float64"), **dict.fromkeys(stored & {RESPONDENT, *dims}, "str")}
+        )
+        digests, people = (
+            pd.util.hash_pandas_object(frame[columns], index=False, hash_key=key).to_numpy(np.uint64)
+            for columns in (told, [RESPONDENT])
+        )
+        stated = (
+            frame[dim].where(frame[dim].notna() & (frame[dim] != ""), NOT_STATED).tolist()
+            if dim in stored
+            else [NOT_STATED] * len(frame)
+            for dim in dims
+        )
+        given = np.zeros((len(frame), len(every)), bool)
+        for item in items:
+            given[:, places[item]] = frame[item].notna() & ~frame[item].isin(UNSCORED)
+        # One tuple a cell, not one a person.
+        where = [cells.setdefault(cell, cell) for cell in zip(*stated, strict=True)]
+        yield digests, people, where, np.packbits(given, axis=1)

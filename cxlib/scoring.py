@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from cxlib import stats
 from cxlib.composition import BY_ROLE, Composition, Group, Released, gate
 from cxlib.errors import AnonymityError
+from cxlib.formats import ALMOST_ALL, ALMOST_NONE, AT_LEAST, AT_MOST
 from cxlib.frames import (
     DISTRIBUTION,
     METRICS,
@@ -155,7 +156,7 @@ def metrics(
             figures = _figures(question, scale, scored)
             if counts is not None:
                 rows += [
-                    (*head, name, *group.key, False, found.n, found.value, found.low, found.high, "", unit)
+                    (*head, name, *group.key, False, found.n, *_shown(name, found), unit)
                     for name, found, unit in figures
                     if found.n
                 ]
@@ -180,6 +181,14 @@ NET_PROMOTER_SCORE, TOP_BOX, MEAN = "net promoter score", "top box", "mean"
 POINTS, PERCENT = "points", "%"
 # The figures that count the top box of a scale: two places of five and more, the last of two or three.
 TOP_BOXES = {TOP_BOX, "yes", "exceeded"}
+
+
+def _shown(name: str, found: Estimate) -> tuple[float, float, float, str]:
+    """Return a metric's value, its ends and its bound: of a top box of all or none only the bound."""
+    if name in TOP_BOXES and found.value in (0, 100):
+        share, bound = (ALMOST_ALL, AT_LEAST) if found.value else (ALMOST_NONE, AT_MOST)
+        return (100 * share, math.nan, math.nan, bound)
+    return (found.value, found.low, found.high, "")
 
 
 def _figures(question: Question, scale: ItemScale, counts: Ints) -> list[tuple[str, Estimate, str]]:

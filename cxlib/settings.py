@@ -112,9 +112,10 @@ def gate_address(text: str) -> str:
     """
     try:
         parts = urlsplit(text.strip())
-        is_one = parts.scheme in ("http", "https") and parts.hostname and not (parts.query or parts.fragment)
-        is_one = is_one and not parts.username and (parts.port or 1) > 0
-        is_one = is_one and re.fullmatch(r"[A-Za-z0-9._~/-]*", parts.path)
+        is_whole = bool(parts.scheme in ("http", "https") and parts.hostname and (parts.port or 1) > 0)
+        # What stands beside host and path would make no difference, or give something away.
+        is_bare = not (parts.query or parts.fragment or parts.username)
+        is_one = is_whole and is_bare and re.fullmatch(r"[A-Za-z0-9._~/-]*", parts.path) is not None
     except ValueError:
         is_one = False
     if not is_one:

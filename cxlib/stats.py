@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 import numpy as np
@@ -88,6 +88,7 @@ def mean_level(counts: Sequence[int] | Ints, values: Sequence[float]) -> Estimat
     return Estimate(mean, max(found.low, min(values)), min(found.high, max(values)), n)
 
 
+@lru_cache(maxsize=4096)
 def share(count: int, n: int) -> Estimate:
     """Estimate a share with Wilson's score interval.
 
@@ -315,15 +316,21 @@ def smoothed(counts: Sequence[int] | Ints) -> Floats:
 
 
 def draws_of(counts: Sequence[int] | Ints, draws: int = DRAWS) -> Ints:
-    """Draw histograms of the same size from the smoothed one, (draws × places).
+    """Draw histograms of the same size from the smoothed one, (draws × places), not to be written to.
 
     The seed comes from the counts, so that the same answers always give the same interval and no
     interval depends on which others were computed before it.
     """
-    count = _counts(counts)
-    seed = np.random.SeedSequence([int(one) for one in count])
-    rng = np.random.Generator(np.random.PCG64(seed))
-    return rng.multinomial(int(count.sum()), smoothed(count), size=draws)
+    return _draws_of(tuple(int(one) for one in _counts(counts)), draws)
+
+
+# The mean, the agreement and the level of one item ask for the same draws, one after the other.
+@lru_cache(maxsize=256)
+def _draws_of(count: tuple[int, ...], draws: int) -> Ints:
+    rng = np.random.Generator(np.random.PCG64(np.random.SeedSequence(count)))
+    out = rng.multinomial(sum(count), smoothed(count), size=draws)
+    out.flags.writeable = False
+    return out
 
 
 def bootstrap(counts: Sequence[int] | Ints, statistic: Any, *, value: float) -> Estimate:

@@ -437,6 +437,7 @@ def read_batches(
     paths: str | os.PathLike[str] | Iterable[str | os.PathLike[str]],
     columns: Sequence[str],
     batch_rows: int = 1 << 17,
+    groups: Collection[int] | None = None,
 ) -> Iterator[pa.RecordBatch]:
     """Stream columns of Parquet files, one batch ahead of whoever counts them.
 
@@ -448,6 +449,8 @@ def read_batches(
         Items and dimensions; other columns are not decoded.
     batch_rows
         Respondents in a batch; what is held in memory grows with it, and not with the files.
+    groups
+        Row groups to read of each file; by default all.
 
     Raises
     ------
@@ -460,14 +463,16 @@ def read_batches(
     if not files:
         raise ContractError(f"no Parquet file in {', '.join(map(str, given)) or 'an empty list of paths'}")
     with ThreadPoolExecutor(1) as pool:
-        source = chain.from_iterable(_file_batches(file, columns, batch_rows) for file in files)
+        source = chain.from_iterable(_file_batches(file, columns, batch_rows, groups) for file in files)
         ahead = pool.submit(next, source, None)
         while (batch := ahead.result()) is not None:
             ahead = pool.submit(next, source, None)
             yield batch
 
 
-def _file_batches(path: Path, columns: Sequence[str], batch_rows: int) -> Iterator[pa.RecordBatch]:
+def _file_batches(
+    path: Path, columns: Sequence[str], batch_rows: int, groups: Collection[int] | None
+) -> Iterator[pa.RecordBatch]:
     try:
         schema = pq.read_schema(path)
     except pa.ArrowInvalid as error:
@@ -481,7 +486,7 @@ def _file_batches(path: Path, columns: Sequence[str], batch_rows: int) -> Iterat
     text = [name for name in columns if counting.is_text(schema.field(name).type)]
     with pq.ParquetFile(path, read_dictionary=text) as file:
         # Row group by row group: asked for all at once, Arrow would buffer the whole file.
-        for group in range(file.num_row_groups):
+        for group in range(file.num_row_groups) if groups is None else groups:
             yield from file.iter_batches(batch_rows, row_groups=[group], columns=list(columns))
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import multiprocessing.forkserver as forkserver
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -18,20 +19,21 @@ from typing import Any
 
 import pytest
 
+from cxlib.cli.batch import Progress
 from cxlib.creation import add_engagement
 from cxlib.errors import DeclarationError, NotFoundError
 from cxlib.live import LiveEngagement
 from cxlib.run.batch import Cluster, Processes, Told, run_batch
-from cxlib.run.jobs import Job, jobs_of, made, plan_of, read_plan
+from cxlib.run.jobs import Job, _tree, jobs_of, made, plan_of, read_plan
 from cxlib.run.reports import MANIFEST
 from cxlib.run.runs import find_runs
-from cxlib.run.work import work
+from cxlib.run.work import Outcome, work
 from cxlib.settings import Settings, read_settings
 from cxlib.store import Store
 from tests.conftest import Cx, refused
-from tests.samples import bakery, declared, mapping, share_of, survey
+from tests.samples import ROOT, bakery, declared, mapping, share_of, survey
 
-CLIENTS = [f"c{number:02d}" for number in range(12)]
+CLIENTS = [f"c{number:02d}" for number in range(40)]
 # What goes wrong, by the client that it goes wrong for; a file that is there says that it went wrong once.
 CELL = """
 import os, pathlib, time
@@ -51,7 +53,7 @@ engagement
 
 @pytest.fixture(scope="module")
 def many(tmp_path_factory: pytest.TempPathFactory) -> Settings:
-    """A store of twelve clients with the same answers; imported once."""
+    """A store of forty clients with the same answers; imported once."""
     home = tmp_path_factory.mktemp("many")
     settings = read_settings({"CX_HOME": str(home)})
     path, map_ = survey(home / "spring.csv"), mapping(home)
@@ -99,31 +101,34 @@ def hold_true(settings: Settings, manifest: Path) -> None:
             assert json.loads((folder / MANIFEST).read_text())["files"] == line["files"]
             assert line["seconds"]["total"] > 0
             assert line["peak_mb"] > 50
+            # A forked kernel begins with what its parent has imported.
+            assert set(line["kernels_mb"]) == {"0_probe"}
+            assert line["kernels_mb"]["0_probe"] > 50
     assert not list(settings.runs.glob("*/*/.making-*"))
 
 
 # ── Faults ──────────────────────────────────────────────────────────────────────────────────────
 
 
-def test_a_poisoned_client_stops_no_other_and_leaves_its_cause(
+def test_a_poisoned_client_among_40_stops_no_other_and_leaves_its_cause(
     clients: Settings, trouble: Callable[[str, str], None]
 ) -> None:
-    trouble("c05", "the third oven is cold")
+    trouble("c17", "the third oven is cold")
     done = run_batch(jobs(clients), clients, Processes(clients, 2))
-    assert (done.count("done"), done.count("failed")) == (11, 1)
-    assert runs_of(clients) == Counter({name: 1 for name in CLIENTS if name != "c05"})
+    assert (done.count("done"), done.count("failed")) == (39, 1)
+    assert runs_of(clients) == Counter({name: 1 for name in CLIENTS if name != "c17"})
     hold_true(clients, done.manifest)
     (failed,) = (one for one in done.outcomes.values() if one.state == "failed")
     assert "the third oven is cold" in failed.cause
     left = Path(failed.kept)
-    assert {one.engagement for one in find_runs(clients)} == set(CLIENTS) - {"c05"}
+    assert {one.engagement for one in find_runs(clients)} == set(CLIENTS) - {"c17"}
     assert "the third oven is cold" in (left / "cause.txt").read_text()
     assert (left / "notebooks" / "0_probe.ipynb").is_file()
     # A cell that fails would fail again: it is tried once, and the next batch tries it again.
     assert [one["attempt"] for one in lines_of(done.manifest) if one["event"] == "failed"] == [1]
     again = run_batch(jobs(clients), clients, Processes(clients, 2))
-    assert (again.count("skipped"), again.count("failed")) == (11, 1)
-    assert sum(runs_of(clients).values()) == 11
+    assert (again.count("skipped"), again.count("failed")) == (39, 1)
+    assert sum(runs_of(clients).values()) == 39
 
 
 def test_a_kernel_that_is_killed_is_tried_again(
@@ -300,7 +305,14 @@ def test_a_key_changes_with_whatever_the_report_depends_on(clients: Settings, tm
     with Store.open(clients) as store:
         LiveEngagement(store, "c00").set_target("oven", 4.0)
     others += jobs(clients, ["c00"])
-    assert len({job.key, *(one.key for one in others)}) == 5
+    (clients.share / "reports").unlink()
+    shutil.copytree(ROOT / "reports" / "template", clients.template)
+    assert jobs(clients, ["c00"])[0].key == others[-1].key
+    with (clients.template / "report.css").open("a") as css:
+        css.write("p { color: red }")
+    _tree.cache_clear()
+    others += jobs(clients, ["c00"])
+    assert len({job.key, *(one.key for one in others)}) == 6
 
 
 def test_the_same_job_gives_the_same_figures(clients: Settings) -> None:
@@ -369,6 +381,32 @@ def test_a_batch_with_a_failure_ends_with_code_1(
     assert "1 done, 0 skipped, 1 failed" in said.out
     assert "failed: c00 w1: " in said.out
     assert "no flour" in said.out
+
+
+@pytest.mark.parametrize(
+    ("terminal", "said"),
+    [
+        ("", ["1/3 done c00 w1 (2.0 s)", "2/3 failed c01 w1 (1.0 s): no flour"]),
+        ("1", ["1 done, 1 running, 1 failed, 0 skipped of 3; about ", " left", "c01 w1"]),
+    ],
+)
+def test_progress_is_a_line_an_event_and_on_a_terminal_one_table(
+    terminal: str, said: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("FORCE_COLOR", terminal)
+    monkeypatch.setenv("TERM", "dumb" if not terminal else "xterm")
+    jobs = [Job(f"c{number:02d}", "w1", key=f"{number}") for number in range(3)]
+    with Progress(quiet=False, at_once=2) as progress:
+        for job in jobs:
+            progress.tell(Told("planned", job, None, 0, 0, 0, 0, 3))
+        done = Outcome("0", "done", seconds={"total": 2.0})
+        progress.tell(Told("done", jobs[0], done, 1, 1, 0, 0, 3))
+        failed = Outcome("1", "failed", seconds={"total": 1.0}, cause="no flour")
+        progress.tell(Told("failed", jobs[1], failed, 1, 1, 1, 0, 3))
+    err = capsys.readouterr().err
+    for part in said:
+        assert part in err
+    assert "planned" not in err
 
 
 def test_a_unit_that_is_hidden_or_not_there_is_refused_in_one_wording(clients: Settings) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+import socket
 import sys
 from pathlib import Path
 
@@ -44,19 +45,27 @@ def test_publishing_from_the_command_line(cx: Cx, tmp_path: Path) -> None:
     assert "address" not in listed[0]
     assert f"Ended: link {other['link']} for Max" in cx("revoke", other["link"]).out
     assert "revoked" in cx("links").out
+    assert "for somebody forgotten" in cx("revoke", other["link"], "--forget").out
+    assert "somebody forgotten" in cx("links").out
     refused(cx("revoke", "nonesuch"), "no link 'nonesuch'")
     assert folder.name in cx("unpublish", "acme").out
     refused(cx("unpublish", folder.name), "is not published")
-    assert "5 rows, each as it was written" in cx("audit").out
+    assert "6 rows, each as it was written" in cx("audit").out
     seal = cx("audit", "--json").data["seal"]
     assert cx("audit", "--holds", seal).code == 0
     assert cx("audit", "--holds", "f" * 64).code == 1
-    assert "link revoked" in cx("audit", "--show", "3").out
+    assert "name forgotten" in cx("audit", "--show", "3").out
 
 
 @pytest.mark.parametrize("expires", ["", "0d", "-1d", "30", "400d", "1y", "9999w", "³d"])
 def test_a_time_that_is_none_is_refused(cx: Cx, tmp_path: Path, expires: str) -> None:
     refused(cx("link", "acme", "--to", "Erika", f"--expires={expires}"), "is no time")
+
+
+def test_a_port_that_is_taken_is_said(cx: Cx) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        refused(cx("serve", "--port", port), f"cannot listen on 127.0.0.1, port {port}", "another --port")
 
 
 def test_a_run_that_was_changed_by_hand_is_not_published(tmp_path: Path) -> None:

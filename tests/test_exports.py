@@ -169,8 +169,29 @@ def test_a_chart_keeps_its_words_its_figures_and_its_specification(report: Repor
     assert one.table.numeric == (False, True, True)
     svg = drawing(one, report)
     assert "var(--cx" not in svg
-    assert "Report Sans" in svg
+    assert "Report Chart" in svg
     assert etree.fromstring(svg.encode()).tag.endswith("svg")
+
+
+def test_the_charts_font_is_the_first_of_the_report_and_others_keep_the_whole(report: Report) -> None:
+    (one,) = (block for block in walk(report.sections[0]) if isinstance(block, Chart))
+    whole = json.dumps(one.spec)
+    drawn = {}
+    for step in ("Vision", "Przewodnictwo ąęł", "Вижън"):
+        spec = json.loads(whole)
+        spec["data"]["values"][0]["step"] = step
+        drawn[step] = drawing(replace(one, spec=spec), report)
+    assert ["Report Chart" in svg for svg in drawn.values()] == [True, False, False]
+
+
+def test_a_short_label_is_drawn_whole_and_a_long_one_is_cut(report: Report) -> None:
+    (one,) = (block for block in walk(report.sections[0]) if isinstance(block, Chart))
+    found = []
+    for step in ("M" * 32, "i" * 200):
+        spec = json.loads(json.dumps(one.spec))
+        spec["data"]["values"][0]["step"] = step
+        found.append(f">{step}<" in drawing(replace(one, spec=spec), report))
+    assert found == [True, False]
 
 
 def test_text_keeps_its_styles_and_its_spaces() -> None:

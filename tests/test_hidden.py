@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from pathlib import Path
 from typing import Any
@@ -148,7 +149,8 @@ def test_a_top_box_of_all_or_none_is_a_bound_though_answers_differ() -> None:
     held = unanimous(grain_mill=[4, 5])
     assert held.release.bounds.empty
     score = held.score("grain.mill", role="team")
-    assert (score.top_box, score.is_hidden) == (1.0, False)
+    assert (score.top_box, score.top_box_bound, score.is_hidden) == (0.95, "at least", False)
+    assert math.isnan(score.top_box_high)
     text = said(row_of(tables.scorecard(held.scores("role"), held.instrument, kind="item"), "Bakers"))
     assert "at least 95%" in text
     assert "100%" not in text

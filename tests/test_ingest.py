@@ -78,9 +78,9 @@ GOOD = "id,unit,Q1,Q2\n00123,North,5,1\n124,NA,n/a,\n"
 
 def test_a_survey_becomes_one_wide_table(run: Any) -> None:
     imported, table = run(GOOD)
-    assert table.schema.names == ["respondent", "role", "unit", "date", "s3.i04", "s3.i09"]
+    assert table.schema.names == ["respondent", "shard", "role", "unit", "date", "s3.i04", "s3.i09"]
     assert [str(one) for one in table.schema.types] == [
-        "string", "string", "string", "date32[day]", "int8", "int8",
+        "string", "int8", "string", "string", "date32[day]", "int8", "int8",
     ]  # fmt: skip
     assert table["s3.i04"].to_pylist() == [5, NOT_APPLICABLE]
     assert table["s3.i09"].to_pylist() == [1, None]

@@ -462,6 +462,27 @@ def test_reports_kernels_work_in_their_folder_behind_private_sockets(tmp_path: P
     assert {path.stat().st_mode & 0o777 for path in (runtime / "cx").iterdir()} == {0o600}
 
 
+@pytest.mark.parametrize("fork", ["1", "0"])
+def test_the_peak_of_a_kernels_memory_is_known_when_it_is_shut_down(
+    fork: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("CX_KERNEL_FORK", fork)
+    found = []
+    for source in ("0", 'len(b"x" * 300_000_000)', "import os; os._exit(3)"):
+        made = kernels.manager_in(tmp_path)
+        client = NotebookClient(
+            v4.new_notebook(cells=[v4.new_code_cell(source)]),
+            kernel_manager_class=made, kernel_name="cx", timeout=SECONDS, shutdown_kernel="immediate",
+        )  # fmt: skip
+        with suppress(DeadKernelError):
+            client.execute()
+        found.append(made.peak_mb)
+    little, much, dead = found
+    assert 30 < little < 400
+    assert 290 < much - little < 330
+    assert dead is None
+
+
 # ── The parent ──────────────────────────────────────────────────────────────────────────────────
 
 

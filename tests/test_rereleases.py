@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 from zlib import crc32
@@ -11,7 +13,7 @@ import pytest
 from sqlalchemy import delete
 
 from cxlib.anonymity import release
-from cxlib.anonymity.rereleases import Issued, called, issue, told_apart
+from cxlib.anonymity.rereleases import Issued, called, issue, told_apart, told_together
 from cxlib.errors import AnonymityError, ReportError
 from cxlib.live import LiveEngagement
 from cxlib.run.reports import make_report
@@ -24,9 +26,9 @@ K = 5
 Row = dict[str, Any]
 
 
-def issued(rows: list[tuple[int, Row]]) -> Issued:
+def issued(rows: list[tuple[int, Row]], cuts: Sequence[tuple[str, ...]] = CUTS) -> Issued:
     """Issue rows that carry a number: the same number and answers are the same person."""
-    found = release(tallied([row for _, row in rows]), CUTS, K)
+    found = release(tallied([row for _, row in rows]), cuts, K)
     digests = np.array([number * 2**32 + crc32(str(row).encode()) for number, row in rows], np.uint64)
     given = {"grain.mill": np.array([row["grain.mill"] is not None for _, row in rows])}
     return issue(found, "w1", digests, [(row["role"], row["unit"]) for _, row in rows], given)
@@ -82,6 +84,18 @@ def test_a_group_that_was_hidden_is_not_computed_from_both() -> None:
     more = [(600 + at, row) for at, row in enumerate(people(3, "boss", "north", grain_mill=2))]
     found = told_apart(issued(staff() + small), issued(staff() + small + more), K)
     assert "everyone" in {called(one) for one in found}
+
+
+@pytest.mark.parametrize("few", [K - 1, K])
+def test_three_releases_tell_of_a_few_what_no_two_of_them_do(few: int) -> None:
+    every = staff()
+    parts = (every[:60], every[60 : len(every) - few])
+    whole, one, other = (issued(rows, [()]) for rows in (every, *parts))
+    for before, after in combinations((whole, one, other), 2):
+        assert told_apart(before, after, K) == []
+    told = told_together([whole, one], other, K)
+    assert [called(group) for group in told] == (["everyone"] if few < K else [])
+    assert told_together([whole, whole], other, K) == []
 
 
 # ── Through the store ───────────────────────────────────────────────────────────────────────────

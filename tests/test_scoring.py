@@ -240,7 +240,9 @@ def test_hidden_rows_have_no_figures() -> None:
     assert gone[["n", *FIGURES]].isna().all(axis=None)
     assert (gone["items"] == 0).all()
     shown = found[~found["is_hidden"]]
-    assert shown[["n", *FIGURES]].notna().all(axis=None)
+    ends = ["top_box_low", "top_box_high"]
+    assert shown[["n", *FIGURES]].drop(columns=ends).notna().all(axis=None)
+    assert (shown[ends].notna().all(axis=1) == (shown["top_box_bound"] == "")).all()
 
 
 # ── Scales and intervals ────────────────────────────────────────────────────────────────────────
@@ -274,9 +276,11 @@ def test_where_all_agree_no_interval_is_of_zero_width(level: int, by: tuple[str,
     answers = {"grain_mill": level, "grain_stock": level}
     found = sample(people(6, "owner", **answers) + people(8, "team", **answers)).scores(by)
     assert (found["mean"] == level).all()
-    for figure, low, high in (("mean", "low", "high"), ("top_box", "top_box_low", "top_box_high")):
-        assert (found[low] < found[high]).all()
-        assert ((found[low] <= found[figure]) & (found[figure] <= found[high])).all(), figure
+    # The top box is of all or none, and a bound.
+    assert found["top_box_low"].isna().all()
+    assert found["top_box_bound"].eq("at least" if level > 3 else "at most").all()
+    assert (found["low"] < found["high"]).all()
+    assert ((found["low"] <= found["mean"]) & (found["mean"] <= found["high"])).all()
     assert (found["agreement_low"] < 1).all()
     assert ((found["low"] >= 1) & (found["high"] <= 5)).all()
 

@@ -14,11 +14,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from cxlib.anonymity.settle import RULES, UNANIMITY, Layout, settle
+from cxlib.anonymity.asked import asked_cells, too_telling
+from cxlib.anonymity.settle import ASKED, RULES, UNANIMITY, Layout, settle
 from cxlib.anonymity.suppress import unanimous
 from cxlib.errors import AnonymityError
 from cxlib.formats import ALMOST_ALL, ALMOST_NONE, AT_LEAST, AT_MOST
-from cxlib.frames import UNSCORED, WAVE, ItemScale, cut_name
+from cxlib.frames import ROLE, UNSCORED, WAVE, ItemScale, cut_name
 from cxlib.tally import Tally
 
 if TYPE_CHECKING:
@@ -85,7 +86,8 @@ def release(
                 f"the release plan asks for {cut_name(cut) or 'everyone'}; "
                 f"expected at most two of {', '.join(dims)}"
             )
-    finest = tally.cut((WAVE, *(dim for dim in dims if any(dim in cut for cut in cuts))))
+    # The role is told apart even where no cut has it: items are asked of roles.
+    finest = tally.cut((WAVE, *(dim for dim in dims if dim == ROLE or any(dim in cut for cut in cuts))))
     parts = [_Part(tuple(cut), tally.cut((WAVE, *cut))) for cut in cuts]
     keys = [(part, key) for part in parts for key in part.tally.keys]
     hidden = np.zeros(len(keys), dtype=bool)
@@ -100,12 +102,36 @@ def release(
         people = finest.respondents[inside]
         gone = settle(layout, people[:, None], threshold, rules=rules)
         hidden[at] = gone
-        for column, scale in enumerate(finest.items):
-            scored = finest.item_counts(scale.item)[inside, len(UNSCORED) :]
-            cells[at, column] = settle(layout, scored, threshold, hidden=gone, rules=rules)
+        counts = [finest.item_counts(scale.item)[inside] for scale in finest.items]
+        away = _asked(layout, finest, inside, counts, gone, threshold, rules)
+        for column, found in enumerate(counts):
+            scored = found[:, len(UNSCORED) :]
+            cells[at, column] = settle(layout, scored, threshold, hidden=away[column], rules=rules)
+            cells[at, column] |= away[column] & (layout.members @ found.any(axis=1) > 0)
             if UNANIMITY in rules:
                 bounded[at, column] = unanimous(layout.members @ scored, threshold)
     return _frames(parts, tuple(tuple(cut) for cut in cuts), dims, hidden, cells, bounded, threshold)
+
+
+def _asked(
+    layout: Layout,
+    finest: Tally,
+    inside: Places,
+    counts: Sequence[Ints],
+    gone: Flags,
+    threshold: int,
+    rules: Container[str],
+) -> Flags:
+    """Say for each item in which groups it is hidden for whom it was asked: (items × groups)."""
+    place = finest.dims.index(ROLE) if ROLE in finest.dims else None
+    roles = ["" if place is None else finest.keys[one][place] for one in inside]
+    if ASKED not in rules:
+        return np.repeat(gone[None], len(counts), axis=0)
+    asked = np.concatenate(asked_cells(finest.items, counts, roles))
+    sets, of = np.unique(asked, axis=0, return_inverse=True)
+    people = finest.respondents[inside]
+    telling = too_telling(layout, people, sets, threshold, hidden=gone, rules=rules)
+    return np.asarray(telling[of.reshape(2, -1)].any(axis=0), np.bool_)
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ from cxlib.tally import Tally
 
 Cut = tuple[str, ...]
 TOO_FEW, PROTECTS = "too few people", "would tell on a hidden group"
+FEW_ANSWERS, ONE_VOICE, GIVES_AWAY = "too few answers", "answered alike", "would tell on hidden answers"
 
 
 @dataclass(frozen=True)
@@ -22,6 +23,16 @@ class Veiled:
 
     cut: Cut
     values: tuple[str, ...]
+    why: str
+
+
+@dataclass(frozen=True)
+class Withheld:
+    """An item hidden within a group that is shown: the group's cut and values, and why it is hidden."""
+
+    cut: Cut
+    values: tuple[str, ...]
+    item: str
     why: str
 
 
@@ -47,7 +58,10 @@ class Coarser:
 
 @dataclass(frozen=True)
 class Preview:
+    """All that a release hides: groups, and items within groups that are shown; and the rest in shares."""
+
     hidden: tuple[Veiled, ...]
+    items: tuple[Withheld, ...]
     shares: tuple[Share, ...]
     coarser: tuple[Coarser, ...]
 
@@ -84,7 +98,7 @@ def preview(tally: Tally, cuts: Sequence[Cut], threshold: int) -> Preview:
         then = _visible(_shares(tally, release(tally, kept, threshold)))
         coarser.append(Coarser(without, now, then))
     coarser.sort(key=lambda one: (one.now - one.then, one.without))
-    return Preview(_veiled(tally, found), tuple(shares), tuple(coarser))
+    return Preview(_veiled(tally, found), _withheld(tally, found), tuple(shares), tuple(coarser))
 
 
 def _veiled(tally: Tally, found: Release) -> tuple[Veiled, ...]:
@@ -97,6 +111,23 @@ def _veiled(tally: Tally, found: Release) -> tuple[Veiled, ...]:
             # A tally's key holds its dimensions in its own order, which is the release's too.
             why = TOO_FEW if people[values] < found.threshold else PROTECTS
             out.append(Veiled(tuple(dim for dim in found.dims if dim in cut), values, why))
+    return tuple(out)
+
+
+def _withheld(tally: Tally, found: Release) -> tuple[Withheld, ...]:
+    out = []
+    for cut in found.cuts:
+        counted = tally.cut((WAVE, *cut))
+        place = {key[1:]: at for at, key in enumerate(counted.keys)}
+        mine = found.withheld[found.withheld["cut"] == cut_name(cut)]
+        named = tuple(dim for dim in found.dims if dim in cut)
+        for *values, item in mine[[*named, "item"]].itertuples(index=False, name=None):
+            scored = counted.item_counts(item)[place[tuple(values)], len(UNSCORED) :]
+            if scored.sum() < found.threshold:
+                why = FEW_ANSWERS
+            else:
+                why = ONE_VOICE if (scored > 0).sum() == 1 else GIVES_AWAY
+            out.append(Withheld(named, tuple(values), item, why))
     return tuple(out)
 
 

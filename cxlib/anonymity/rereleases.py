@@ -7,8 +7,9 @@ held against it: group by group, nested groups too, and by linear algebra over b
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import permutations
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +21,7 @@ from cxlib.frames import WAVE, cut_dims
 Ints = NDArray[np.int64]
 Flags = NDArray[np.bool_]
 Digests = NDArray[np.uint64]
+Bits = NDArray[np.uint8]
 Cell = tuple[str, ...]
 # The name of the cut, and a value a dimension of the plan, empty where the group is not cut by it.
 Named = tuple[str, ...]
@@ -45,7 +47,8 @@ class Issued:
     places
         (people,) the cell of each.
     items, answered
-        Item ids, and (people × items) who answered which on its scale.
+        Item ids, and who answered which on its scale: (people × bytes), a bit an item, the first the
+        highest.
     people
         (people,) one number a person, whatever that person answered.
     """
@@ -57,8 +60,15 @@ class Issued:
     digests: Digests
     places: Ints
     items: tuple[str, ...]
-    answered: Flags
+    answered: Bits
     people: Digests
+
+    def who_answered(self, item: str) -> Flags:
+        """Say who answered an item on its scale: (people,); nobody where it was not asked."""
+        if item not in self.items:
+            return np.zeros(len(self.digests), bool)
+        byte, bit = divmod(self.items.index(item), 8)
+        return (self.answered[:, byte] >> np.uint8(7 - bit)) & np.uint8(1) > 0
 
     def by_person(self) -> Issued:
         """Return the same with a person known by who it is, and not by what it answered."""
@@ -77,7 +87,7 @@ def issue(
     wave: str,
     digests: Digests,
     keys: Iterable[Cell],
-    answered: Mapping[str, Flags],
+    answered: Mapping[str, Flags] | tuple[tuple[str, ...], Bits],
     people: Digests | None = None,
 ) -> Issued:
     """Keep one wave of a release.
@@ -89,7 +99,7 @@ def issue(
     keys
         The cell of each, a value a dimension of the release.
     answered
-        Item id → (people,) who answered it on its scale.
+        Item id → (people,) who answered it on its scale; or items and bits, as :class:`Issued` has them.
     people
         (people,) who each is, whatever was answered; by default nobody is known from one release to the next
         but by the same answers.
@@ -101,6 +111,11 @@ def issue(
     cells = tuple(sorted(set(stated)))
     at = {cell: place for place, cell in enumerate(cells)}
     order = np.argsort(digests, kind="stable")
+    if isinstance(answered, Mapping):
+        flags = np.array(list(answered.values()), dtype=bool).reshape(len(answered), len(stated))
+        items, bits = tuple(answered), np.packbits(flags.T, axis=1)
+    else:
+        items, bits = answered
     return Issued(
         released.dims,
         cells,
@@ -110,8 +125,8 @@ def issue(
         ),
         np.asarray(digests, np.uint64)[order],
         np.array([at[one] for one in stated], np.int64)[order],
-        tuple(answered),
-        np.array(list(answered.values()), dtype=bool).reshape(len(answered), len(stated)).T[order],
+        items,
+        bits[order],
         np.asarray(digests if people is None else people, np.uint64)[order],
     )
 
@@ -136,67 +151,117 @@ def told_apart(before: Issued, after: Issued, threshold: int) -> list[Named]:
     """
     if before.dims != after.dims:
         return sorted(after.shown)
-    same = (before.shown, before.withheld) == (after.shown, after.withheld)
-    if same and np.array_equal(before.digests, after.digests):
+    if _same(before, after):
         return []
     known = len(np.intersect1d(before.people, after.people))
     if known and not len(np.intersect1d(before.digests, after.digests)):
         return sorted(after.shown)
-    items = (None, *sorted({*before.items, *after.items}))
-    found = _told(before, after, threshold, items)
-    return sorted(found | _told(before.by_person(), after.by_person(), threshold, (None,)))
+    sides = (before, after)
+    found = _told(sides, threshold, _items(sides))
+    return sorted(found | _told([one.by_person() for one in sides], threshold, (None,)))
 
 
-def _told(before: Issued, after: Issued, threshold: int, items: Iterable[str | None]) -> set[Named]:
+def told_together(out: Sequence[Issued], after: Issued, threshold: int) -> list[Named]:
+    """Name the groups by which a release tells on fewer than the threshold beside all that are out at once.
+
+    Three releases can tell what no two of them do. Where one holds everybody, and two that followed it a
+    part each, the few who are in neither part are what the first leaves of both.
+
+    Parameters
+    ----------
+    out
+        Releases of one wave of which no two, nor any and `after`, tell on anybody (:func:`told_apart`).
+
+    Returns
+    -------
+    As :func:`told_apart`.
+    """
+    sides = list[Issued]()
+    for one in (*out, after):
+        if not any(_same(one, other) for other in sides):
+            sides.append(one)
+    if len(sides) < 3 or any(one.dims != after.dims for one in sides):
+        return []
+    found = _computed(_joined(sides), sides, threshold, _items(sides))
+    people = [one.by_person() for one in sides]
+    return sorted(found | _computed(_joined(people), people, threshold, (None,)))
+
+
+def _same(before: Issued, after: Issued) -> bool:
+    same = (before.shown, before.withheld) == (after.shown, after.withheld)
+    return same and np.array_equal(before.digests, after.digests)
+
+
+def _items(sides: Sequence[Issued]) -> tuple[str | None, ...]:
+    """Name what is told: people (None), and the answers to each item."""
+    return (None, *sorted({item for side in sides for item in side.items}))
+
+
+def _told(sides: Sequence[Issued], threshold: int, items: Iterable[str | None]) -> set[Named]:
     """Name the groups by which two releases tell on fewer, of people (None) and of who answered each item."""
-    joined = _joined(before, after)
-    groups = sorted(before.shown | after.shown | _hidden(before) | _hidden(after))
-    old, new = _vectors(groups, before, joined.first), _vectors(groups, after, joined.second)
-    was, is_ = (np.array([one in side.shown for one in groups], dtype=bool) for side in (before, after))
+    joined = _joined(sides)
+    groups, (old, new) = joined.groups, joined.inside
     related = _related(groups)
     found: set[Named] = set()
-    for item in items:
+    for item in (items := tuple(items)):
         n = joined.people(item)
-        held = n > 0
-        seen = [
-            shown & np.array([(one, item) not in side.withheld for one in groups], dtype=bool)
-            for shown, side in ((was, before), (is_, after))
-        ]
         left = (old[:, None] & ~new[None]) @ n
         come = (new[None] & ~old[:, None]) @ n
         few = ((left > 0) & (left < threshold)) | ((come > 0) & (come < threshold))
-        near = few & related & seen[0][:, None] & seen[1][None]
+        was, is_ = joined.seen(item)
+        near = few & related & was[:, None] & is_[None]
         found.update(groups[at] for at in np.flatnonzero(near.any(axis=0)))
-        found.update(_computed(groups, old[:, held], new[:, held], seen[0], seen[1], n[held], threshold))
-    return found
+    return found | _computed(joined, sides, threshold, items)
 
 
 @dataclass(frozen=True, eq=False)
 class _Joined:
-    """Two releases at once: columns of people by their cells in both, −1 where they are in none."""
+    """Releases at once: columns of people by their cell in each.
 
-    sides: tuple[Issued, Issued]
+    Attributes
+    ----------
+    every, column
+        (people,) their digests, sorted, and the column of each.
+    columns
+        How many columns there are.
+    groups
+        Those that any release shows or hides.
+    inside
+        For each release (groups × columns), who is in a group of it.
+    """
+
+    sides: Sequence[Issued]
     every: Digests
-    first: Ints
-    second: Ints
     column: Ints
+    columns: int
+    groups: list[Named]
+    inside: list[Flags]
 
     def people(self, item: str | None) -> Ints:
         """Count who is in each column; of an item, who answered it."""
         mask = np.full(len(self.every), item is None)
         for side in self.sides:
             if item in side.items:
-                mask[np.searchsorted(self.every, side.digests)] = side.answered[:, side.items.index(item)]
-        return np.bincount(self.column[mask], minlength=len(self.first)).astype(np.int64)
+                mask[np.searchsorted(self.every, side.digests)] = side.who_answered(item)
+        return np.bincount(self.column[mask], minlength=self.columns).astype(np.int64)
+
+    def seen(self, item: str | None) -> list[Flags]:
+        """Say for each release which groups it shows; of an item, shows with figures."""
+        return [
+            np.array([one in side.shown and (one, item) not in side.withheld for one in self.groups], bool)
+            for side in self.sides
+        ]
 
 
-def _joined(before: Issued, after: Issued) -> _Joined:
-    every = np.union1d(before.digests, after.digests)
-    pair = np.full((len(every), 2), -1, np.int64)
-    for side, one in enumerate((before, after)):
-        pair[np.searchsorted(every, one.digests), side] = one.places
-    columns, of = np.unique(pair, axis=0, return_inverse=True)
-    return _Joined((before, after), every, columns[:, 0], columns[:, 1], of.reshape(-1))
+def _joined(sides: Sequence[Issued]) -> _Joined:
+    every = np.unique(np.concatenate([side.digests for side in sides]))
+    places = np.full((len(every), len(sides)), -1, np.int64)
+    for at, one in enumerate(sides):
+        places[np.searchsorted(every, one.digests), at] = one.places
+    columns, of = np.unique(places, axis=0, return_inverse=True)
+    groups = sorted({group for side in sides for group in side.shown | _hidden(side)})
+    inside = [_vectors(groups, side, columns[:, at]) for at, side in enumerate(sides)]
+    return _Joined(sides, every, of.reshape(-1), len(columns), groups, inside)
 
 
 def _hidden(side: Issued) -> set[Named]:
@@ -237,25 +302,38 @@ def _related(groups: list[Named]) -> Flags:
 
 
 def _computed(
-    groups: list[Named], old: Flags, new: Flags, was: Flags, is_: Flags, n: Ints, threshold: int
+    joined: _Joined, sides: Sequence[Issued], threshold: int, items: Iterable[str | None]
 ) -> set[Named]:
-    """Name what either hides, of fewer than the threshold, and both together tell."""
-    rows = np.concatenate([old[was], new[is_]]).astype(np.int64)
-    open_ = unknown(rows)
-    out = set()
-    for vectors, shown in ((old, was), (new, is_)):
-        size = vectors @ n
-        # What one release tells by itself is no news, and the door has seen to it.
-        alone = unknown(vectors[shown].astype(np.int64)).recovered(vectors.astype(np.int64))
-        small = ~shown & (size > 0) & (size < threshold)
-        gone = small & ~alone & open_.recovered(vectors.astype(np.int64))
-        out |= {groups[at] for at in np.flatnonzero(gone)}
-    both = old & new
-    for apart in (old & ~both, new & ~both):
-        size = apart @ n
-        few = (size > 0) & (size < threshold) & (was | is_)
-        gone = few & open_.recovered(apart.astype(np.int64))
-        out |= {groups[at] for at in np.flatnonzero(gone)}
+    """Name what any release hides, of fewer than the threshold, and all of them together tell."""
+    out: set[Named] = set()
+    for item in items:
+        n = joined.people(item)
+        held, n = n > 0, n[n > 0]
+        seen = joined.seen(item)
+        inside = [one[:, held] for one in joined.inside]
+        open_ = unknown(
+            np.concatenate([one[at] for one, at in zip(inside, seen, strict=True)]).astype(np.int64)
+        )
+        for vectors, shown in zip(inside, seen, strict=True):
+            size = vectors @ n
+            # What one release tells by itself is no news, and the door has seen to it.
+            alone = unknown(vectors[shown].astype(np.int64)).recovered(vectors.astype(np.int64))
+            small = ~shown & (size > 0) & (size < threshold)
+            gone = small & ~alone & open_.recovered(vectors.astype(np.int64))
+            out |= {joined.groups[at] for at in np.flatnonzero(gone)}
+        shown = np.any(seen, axis=0)
+        for one, other in permutations(inside, 2):
+            apart = one & ~other
+            size = apart @ n
+            few = (size > 0) & (size < threshold) & shown
+            gone = few & open_.recovered(apart.astype(np.int64))
+            out |= {joined.groups[at] for at in np.flatnonzero(gone)}
+        # Whoever stands in the same place in each: named by the narrowest group that shows them.
+        told = (n < threshold) & ~open_.moves.any(axis=0)
+        within = np.any([one & mine[:, None] for one, mine in zip(inside, seen, strict=True)], axis=0)
+        for column in np.flatnonzero(told & within.any(axis=0)):
+            holding = np.flatnonzero(within[:, column])
+            out.add(joined.groups[int(holding[np.argmin(within[holding] @ n)])])
     return out
 
 

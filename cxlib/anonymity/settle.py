@@ -16,10 +16,11 @@ Ints = NDArray[np.int64]
 Flags = NDArray[np.bool_]
 Places = NDArray[np.intp]
 
-# The rules of the method's section 3 that decide what of one figure is hidden; the last is the attack
-# by bounds. Tests switch them off one by one, to see that an attacker then succeeds.
+# The rules of the method's section 3 that decide what of one figure is hidden: the attack by bounds among
+# them, and who was asked. Tests switch them off one by one, to see that an attacker then succeeds.
 PRIMARY, UNANIMITY, REMAINDER, AUDIT, BOUNDS = "primary", "unanimity", "remainder", "audit", "bounds"
-RULES = (PRIMARY, UNANIMITY, REMAINDER, AUDIT, BOUNDS)
+ASKED = "asked"
+RULES = (PRIMARY, UNANIMITY, REMAINDER, AUDIT, BOUNDS, ASKED)
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,6 +57,7 @@ def settle(
     threshold: int,
     *,
     hidden: Flags | None = None,
+    beside: Flags | None = None,
     rules: Container[str] = RULES,
 ) -> Flags:
     """Decide which groups of one figure to hide.
@@ -68,6 +70,9 @@ def settle(
         k: the smallest number of respondents that may be shown.
     hidden
         (groups,) hidden already for another reason.
+    beside
+        (groups,) those that stand beside a figure which is settled. Only they are hidden, and of them only
+        who is fewer than the threshold has to stay unknown.
     rules
         Those to keep; all but in tests.
 
@@ -89,40 +94,60 @@ def settle(
         out |= unanimous(members @ counts[cells], threshold)
     if not out.any() and not too_small(people, threshold).any():
         return out
+    figure = _Figure(
+        layout,
+        counts[cells],
+        cells,
+        n,
+        np.ones(len(n), dtype=bool) if beside is None else beside,
+        np.ones(len(n), dtype=bool) if beside is None else ~beside | too_small(n, threshold),
+        threshold,
+        rules,
+    )
     apart = np.zeros(len(n) + len(people), dtype=bool)
     while True:
         if REMAINDER in rules:
             out = hidden_cells(n, layout.totals, threshold, out)
-        if (more := _betrayed(layout, counts[cells], cells, n, out, apart, threshold, rules)) is None:
+        if (more := _betrayed(figure, out, apart)) is None:
             return out
         out[more] = True
 
 
-def _betrayed(
-    layout: Layout,
-    counts: Ints,
-    cells: Flags,
-    n: Ints,
-    out: Flags,
-    apart: Flags,
-    threshold: int,
-    rules: Container[str],
-) -> int | None:
+@dataclass(frozen=True, eq=False)
+class _Figure:
+    """One figure under audit: (cells × answers) counts of the non-empty finest cells, (groups,) n,
+    which groups may be hidden, and which have to stay unknown once they are."""
+
+    layout: Layout
+    counts: Ints
+    cells: Flags
+    n: Ints
+    may: Flags
+    guarded: Flags
+    threshold: int
+    rules: Container[str]
+
+
+def _betrayed(figure: _Figure, out: Flags, apart: Flags) -> int | None:
     """Return the smallest published group of a relation that gives something hidden away.
 
     `apart` (groups, then finest cells) is what was found to be safe, and grows: hiding more takes figures
     from an attacker and gives none, so what was safe remains so.
     """
+    layout, counts, n, threshold, rules = (
+        figure.layout, figure.counts, figure.n, figure.threshold, figure.rules,
+    )  # fmt: skip
     shown = ~out & (n > 0)
     if AUDIT not in rules and BOUNDS not in rules:
         return None
-    open_, moves = layout.unknown(shown, cells)
-    members = layout.members[:, cells]
+    open_, moves = layout.unknown(shown, figure.cells)
+    members = layout.members[:, figure.cells]
     people = counts.sum(axis=1)
     alone = too_small(people, threshold)
     # What must stay unknown: every hidden group, and every finest cell below the threshold.
-    wanted = np.concatenate([out, alone])
-    vectors = np.concatenate([members[out], np.eye(len(people), dtype=np.int64)[alone]])
+    gone = out & figure.guarded
+    wanted = np.concatenate([gone, alone])
+    vectors = np.concatenate([members[gone], np.eye(len(people), dtype=np.int64)[alone]])
     sizes = vectors @ people
     doubt = ~apart[wanted]
     rows = np.flatnonzero(shown)
@@ -130,6 +155,7 @@ def _betrayed(
     def smallest(of: Places, target: int) -> int:
         """Of the target's own cut where there is any: its siblings, rather than who else was asked."""
         group = np.flatnonzero(wanted)[target]
+        of = of[figure.may[of]] if figure.may[of].any() else rows[figure.may[rows]]
         own = of[layout.cuts[of] == layout.cuts[group]] if group < len(n) else of
         of = own if len(own) else of
         return int(of[np.argmin(n[of])])
@@ -137,13 +163,13 @@ def _betrayed(
     # The same people under another name, and at least k: showing them tells nothing more.
     is_twin = (sizes >= threshold) & ((vectors[:, None] == members[rows][None]).all(axis=2)).any(axis=1)
     doubt &= ~is_twin
-    if AUDIT in rules and (gone := np.flatnonzero(open_.recovered(vectors) & ~is_twin)).size:
-        return smallest(rows[relation(members[rows], vectors[gone[0]])], gone[0])
+    if AUDIT in rules and (told := np.flatnonzero(open_.recovered(vectors) & ~is_twin)).size:
+        return smallest(rows[relation(members[rows], vectors[told[0]])], told[0])
     doubt[doubt] = walked(moves, counts, vectors[doubt]) < threshold
     for place in np.flatnonzero(doubt):
         doubt[place] = not climbs(moves, counts, vectors[place], threshold)
     if AUDIT in rules:
-        families = _families(layout.totals, members[:, alone], np.flatnonzero(out), np.flatnonzero(doubt))
+        families = _families(layout.totals, members[:, alone], np.flatnonzero(gone), np.flatnonzero(doubt))
         union = recovered_union(open_, vectors, sizes, families, threshold)
         if union is not None:
             return smallest(rows[relation(members[rows], vectors[list(union)].sum(axis=0))], union[0])

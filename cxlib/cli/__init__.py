@@ -7,6 +7,7 @@ heavy is imported before a command runs, so that `--help` answers at once.
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -50,6 +51,10 @@ for _command in (
 Engagement = Annotated[str, typer.Argument(help="The engagement's name, for example harbour.")]
 Wave = Annotated[
     str | None, typer.Option("--wave", help="The wave's id; by default the latest with answers.")
+]
+Cluster = Annotated[
+    str | None,
+    typer.Option("--cluster", help="Address of a Dask scheduler whose workers count, and see CX_HOME."),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print data instead of text.")]
 
@@ -98,7 +103,10 @@ def init(
 @app.command("import")
 def import_(
     engagement: Engagement,
-    file: Annotated[Path, typer.Argument(help="The survey export: CSV, TSV, XLSX or Parquet.")],
+    file: Annotated[
+        Path,
+        typer.Argument(help="The survey export: CSV, TSV, XLSX, Parquet, or a folder of Parquet parts."),
+    ],
     mapping: Annotated[Path, typer.Option(help="The mapping file: which column is what.")],
     wave: Wave = None,
     new_wave: Annotated[bool, typer.Option(help="Add the wave if it is not there yet.")] = False,
@@ -106,11 +114,16 @@ def import_(
         str | None, typer.Option(help="What the new wave is assessed with; by default as the latest wave.")
     ] = None,
     dry_run: Annotated[bool, typer.Option(help="Only show what would happen.")] = False,
+    workers: Annotated[int, typer.Option(min=1, help="Processes that read a folder of parts.")] = (
+        os.cpu_count() or 1
+    ),
+    cluster: Cluster = None,
     as_json: Json = False,
 ) -> None:
     """Import a survey file, all of it or nothing; the same file twice changes nothing."""
     asked = _framework.load(framework) if framework else None
-    with _live(engagement) as eng, _progress(file, quiet=as_json) as progress:
+    many = workers if file.is_dir() else 1
+    with _live(engagement, None, cluster, many) as eng, _progress(file, quiet=as_json) as progress:
         done = eng.import_file(
             file, mapping, wave=wave, new_wave=new_wave, framework=asked, dry_run=dry_run, progress=progress
         )
@@ -158,13 +171,14 @@ def tally(
     engagement: Engagement,
     wave: Wave = None,
     by: Annotated[list[str] | None, typer.Option(help="Cut by this dimension. Repeat for two.")] = None,
+    cluster: Cluster = None,
     as_json: Json = False,
 ) -> None:
     """Count who answered what, in the groups of the release plan; small groups are hidden."""
     from cxlib.frames import UNSCORED
     from cxlib.run.results import records
 
-    with _live(engagement, wave) as eng:
+    with _live(engagement, wave, cluster) as eng:
         found = eng.distribution(by=tuple(by or ()))
         people = eng.participation()
     if as_json:
@@ -263,6 +277,7 @@ def report(
         Path | None,
         typer.Option(help="A branding file; by default branding.yaml in CX_HOME, if it is there."),
     ] = None,
+    cluster: Cluster = None,
     as_json: Json = False,
 ) -> None:
     """Run the notebooks and publish the report of one wave."""
@@ -273,7 +288,7 @@ def report(
 
     formats = tuple(dict.fromkeys((*ALWAYS, *formats_of(to))))
     own = read_branding(branding) if branding else None
-    with _live(engagement, wave) as eng:
+    with _live(engagement, wave, cluster) as eng:
         run = make_report(
             eng,
             read_settings(),
@@ -347,10 +362,18 @@ def main() -> NoReturn:
 # ── What the commands share ─────────────────────────────────────────────────────────────────────
 
 
-def _live(engagement: str, wave: str | None = None) -> LiveEngagement:
+def _live(
+    engagement: str, wave: str | None = None, cluster: str | None = None, workers: int = 1
+) -> LiveEngagement:
     from cxlib.live import open_live
 
-    return open_live(engagement, wave=wave)
+    if cluster is None and workers == 1:
+        return open_live(engagement, wave=wave)
+    from cxlib.run.spread import over_cluster, over_processes
+
+    return open_live(
+        engagement, wave=wave, spread=over_cluster(cluster) if cluster else over_processes(workers)
+    )
 
 
 def _declared(
@@ -428,7 +451,9 @@ def _print_import(done: Import, engagement: str, file: Path, as_json: bool) -> N
 def _progress(file: Path, *, quiet: bool) -> Iterator[Any]:
     """Show a bar for a file that takes a while, and nothing for one that does not."""
     long_file = 5_000_000
-    if quiet or not sys.stderr.isatty() or not file.is_file() or file.stat().st_size < long_file:
+    files = file.rglob("*.parquet") if file.is_dir() else [file] if file.is_file() else []
+    size = sum(one.stat().st_size for one in files)
+    if quiet or not sys.stderr.isatty() or size < long_file:
         yield None
         return
     from rich.console import Console
@@ -436,7 +461,7 @@ def _progress(file: Path, *, quiet: bool) -> Iterator[Any]:
 
     columns = (TextColumn(file.name), BarColumn(), DownloadColumn(), TimeRemainingColumn())
     with Progress(*columns, console=Console(stderr=True)) as bar:
-        task = bar.add_task("import", total=file.stat().st_size)
+        task = bar.add_task("import", total=size)
         yield lambda done, total: bar.update(task, completed=done, total=total)
 
 

@@ -61,8 +61,15 @@ def _print(found: Preview) -> None:
     print()
     print("Hidden groups" if found.hidden else "No group is hidden.")
     for one in found.hidden:
-        values = (f"{dim} {value}" for dim, value in zip(one.cut, one.values, strict=True))
-        print(f"  {', '.join(values) or 'everyone'}: {one.why}")
+        print(f"  {_group(one.cut, one.values)}: {one.why}")
+    if found.items:
+        print()
+        print("Hidden items in groups that are shown")
+    items: dict[tuple[str, str], list[str]] = {}
+    for held in found.items:
+        items.setdefault((_group(held.cut, held.values), held.why), []).append(held.item)
+    for (group, why), names in items.items():
+        print(f"  {group}: {', '.join(names)}: {why}")
     wins = [one for one in found.coarser if one.then > one.now]
     if wins:
         print()
@@ -70,6 +77,11 @@ def _print(found: Preview) -> None:
     for plan in wins:
         names = ", ".join(_named(cut) for cut in plan.without)
         print(f"  without {names}: the other cuts show {plan.then:.1%} of their figures, not {plan.now:.1%}")
+
+
+def _group(cut: Sequence[str], values: Sequence[str]) -> str:
+    named = (f"{dim} {value}" for dim, value in zip(cut, values, strict=True))
+    return ", ".join(named) or "everyone"
 
 
 def _named(cut: Sequence[str]) -> str:

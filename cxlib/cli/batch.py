@@ -166,22 +166,25 @@ class Progress:
             )
 
     def _table(self, told: Told) -> Any:
+        from rich.console import Group
         from rich.markup import escape
         from rich.table import Table
+        from rich.text import Text
 
         ended = told.done + told.failed + told.skipped
         running = min(self._at_once, told.total - ended)
         left = self.seconds_left(told)
-        table = Table(
-            title=f"{told.done} done, {running} running, {told.failed} failed, {told.skipped} skipped "
-            f"of {told.total}" + (f"; about {_minutes(left)} left" if left else ""),
-            title_justify="left",
+        # Not the table's title, which would break at the table's width.
+        counts = Text(
+            f"{told.done} done, {running} running, {told.failed} failed, {told.skipped} skipped "
+            f"of {told.total}" + (f"; about {_minutes(left)} left" if left else "")
         )
+        table = Table()
         for heading in ("what", "report", "seconds"):
             table.add_column(heading, justify="right" if heading == "seconds" else "left")
         for event, name, seconds in self._latest:
             table.add_row(event, escape(name), f"{seconds:.1f}" if seconds else "")
-        return table
+        return Group(counts, table)
 
     def seconds_left(self, told: Told) -> float:
         """Estimate from what was made so far; 0 where nothing was."""

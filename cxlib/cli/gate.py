@@ -120,7 +120,7 @@ def links(
             {
                 "link": [one.id for one in found],
                 "engagement": [one.engagement for one in found],
-                "for": [legible(one.name) for one in found],
+                "for": [_whom(one.name) for one in found],
                 "until, UTC": [f"{one.expires_at:%Y-%m-%d %H:%M}" for one in found],
                 "opened": [str(one.opened) for one in found],
                 "last, UTC": [f"{one.opened_at:%Y-%m-%d %H:%M}" if one.opened_at else "–" for one in found],
@@ -131,17 +131,21 @@ def links(
 
 
 def revoke(
-    link: Annotated[str, typer.Argument(help="A link's id, as `cx links` shows it.")], as_json: Json = False
+    link: Annotated[str, typer.Argument(help="A link's id, as `cx links` shows it.")],
+    forget: Annotated[
+        bool, typer.Option("--forget", help="Keep no longer whom it was made for, either.")
+    ] = False,
+    as_json: Json = False,
 ) -> None:
     """End a private link; whoever came in by it is out."""
     from cxlib.run.gate.publishing import revoke
     from cxlib.settings import read_settings
 
-    found = revoke(read_settings(), link)
+    found = revoke(read_settings(), link, forget=forget)
     if as_json:
         printing.print_json(_plain(found))
     else:
-        print(f"Ended: link {found.id} for {legible(found.name)} ({found.engagement})")
+        print(f"Ended: link {found.id} for {_whom(found.name)} ({found.engagement})")
 
 
 def audit(
@@ -188,12 +192,7 @@ def serve(
     from cxlib.run.gate.serving import serve
     from cxlib.settings import read_settings
 
-    try:
-        serve(read_settings(), host=host, port=port, url=url or "", say=printing.say())
-    except OSError as error:
-        raise SettingsError(
-            f"cannot listen on {host}, port {port}: {error.strerror or error}", fix="Choose another --port."
-        ) from None
+    serve(read_settings(), host=host, port=port, url=url or "", say=printing.say())
 
 
 # ── Facilitators ────────────────────────────────────────────────────────────────────────────────
@@ -295,6 +294,10 @@ def _password() -> str:
 def legible(text: str) -> str:
     """Write a name without what would move a terminal's cursor or colour its text."""
     return "".join(char if char.isprintable() else "�" for char in text)
+
+
+def _whom(name: str) -> str:
+    return legible(name) or "somebody forgotten"
 
 
 def _plain(one: LinkRecord) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from math import ceil
 from typing import Any, Final
 
 from cxlib.exports.document import Chart, Report, clean, plain, walk
-from cxlib.exports.drawing import colours
+from cxlib.exports.drawing import colours_of
 from cxlib.workbook import INERT
 
 # Excel's own limits.
@@ -119,7 +119,7 @@ class _Book:
 
     def __init__(self, book: Any, report: Report) -> None:
         self.book, self.report = book, report
-        known = colours(report)
+        known = colours_of(report.branding)
         base = {"valign": "top", "text_wrap": True, "bottom": 1, "bottom_color": known["rule"]}
         self.head = book.add_format({"bold": True, "font_color": known["paper"], "bg_color": known["accent"],
                                      "text_wrap": True, "valign": "vcenter"})  # fmt: skip

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable
-from functools import lru_cache
 from itertools import pairwise
 from typing import Any, Final
 
@@ -23,14 +22,13 @@ from cxlib.exports.document import (
     Text,
     plain,
 )
-from cxlib.exports.drawing import SANS, SERIF, colours, drawing, fonts
+from cxlib.exports.drawing import SANS, SERIF, colours_of, covers, drawing, faces, fonts
 from cxlib.settings import read_settings
 
 # PDF/UA-1: a standard that screen readers know. Characters that no font on this machine has break it.
 STANDARD: Final = "ua-1"
-_RANGE: Final = re.compile(r"U\+([0-9A-F]+)(?:-([0-9A-F]+))?")
 # Greek, Cyrillic, arrows and signs of mathematics: in the fonts that Typst brings itself.
-_TYPST: Final = [(0x391, 0x3C9), (0x400, 0x45F), (0x2190, 0x2193), (0x2200, 0x2265)]
+_TYPST: Final = ((0x391, 0x3C9), (0x400, 0x45F), (0x2190, 0x2193), (0x2200, 0x2265))
 _FORMATS: Final = {"png": "png", "jpeg": "jpg", "svg": "svg"}
 _LINK: Final = re.compile(r"(https?:|mailto:)", re.IGNORECASE)
 
@@ -67,16 +65,9 @@ def to_pdf(report: Report) -> bytes:
     return bytes(made)
 
 
-@lru_cache(maxsize=1)
-def _shipped() -> list[tuple[int, int]]:
-    faces = json.loads((read_settings().template / "theme.json").read_text(encoding="utf-8"))["faces"]
-    found = (match.groups() for one in faces for match in _RANGE.finditer(one["range"]))
-    return [*_TYPST, *((int(low, 16), int(high or low, 16)) for low, high in found)]
-
-
 def _has_glyphs(text: str) -> bool:
     """Tell whether the fonts that travel with the suite and with Typst have every character."""
-    return all(any(low <= ord(char) <= high for low, high in _shipped()) for char in set(text) if char > "~")
+    return covers((*_TYPST, *faces()), text)
 
 
 def _plain(report: Report) -> dict[str, Any]:
@@ -107,7 +98,7 @@ def _plain(report: Report) -> dict[str, Any]:
         },
         "lang": language,
         "region": region if re.fullmatch("[A-Z]{2}", region) else None,
-        "colours": colours(report),
+        "colours": colours_of(report.branding),
         "fonts": {"sans": SANS, "serif": SERIF},
         "draft": cover.is_draft,
         "state": words["draft_long"] if cover.is_draft else words["published"],

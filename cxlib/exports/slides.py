@@ -27,7 +27,7 @@ from cxlib.exports.document import (
     Text,
     plain,
 )
-from cxlib.exports.drawing import colours, logo_picture, picture
+from cxlib.exports.drawing import colours_of, logo_picture, picture
 
 # Inches: a slide of 16 to 9, and what stands on it.
 WIDTH, HEIGHT, MARGIN = 13.333, 7.5, 0.6
@@ -90,7 +90,7 @@ class _Deck:
         from pptx import Presentation
         from pptx.util import Inches
 
-        self.report, self.colours = report, colours(report)
+        self.report, self.colours = report, colours_of(report.branding)
         self.deck: Any = Presentation()
         self.deck.slide_width, self.deck.slide_height = Inches(WIDTH), Inches(HEIGHT)
         cover, core = report.cover, self.deck.core_properties

@@ -279,17 +279,20 @@ class _Writer:
             self.say([Span(one.source)], "CX Note")
 
     def picture(self, data: bytes, alternative: str, *, height: float = 0) -> None:
+        from docx.oxml.shape import CT_Inline
         from docx.shared import Cm
 
         holder = self.document.add_paragraph()
-        size = {"height": Cm(height)} if height else {"width": self.width}
-        shape = holder.add_run().add_picture(BytesIO(data), **size)
         holder.paragraph_format.keep_with_next = not height
         self.marks.drawn += 1
-        about = shape._inline.docPr
-        about.set("id", str(self.marks.drawn))
-        about.set("name", f"Picture {self.marks.drawn}")
-        about.set("descr", alternative[:2000])
+        number = self.marks.drawn
+        # Not `add_picture`, which goes through the whole document for a number that is free.
+        about, image = self.document.part.get_or_add_image(BytesIO(data))
+        size = image.scaled_dimensions(**({"height": Cm(height)} if height else {"width": self.width}))
+        drawn = CT_Inline.new_pic_inline(number, about, f"picture{number}.{image.ext}", *size)
+        drawn.docPr.set("name", f"Picture {number}")
+        drawn.docPr.set("descr", alternative[:2000])
+        holder.add_run()._r.add_drawing(drawn)
 
 
 def _weights(table: Table) -> list[float]:

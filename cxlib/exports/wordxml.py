@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any, Final
 
 from cxlib.exports.document import Span, Text
@@ -27,14 +28,28 @@ class Marks:
 
 def element(tag: str, children: Iterable[Any] = (), **attributes: str) -> Any:
     """Build an element; attributes go by their names without the prefix."""
-    from docx.oxml import OxmlElement
-    from docx.oxml.ns import qn
+    from docx.oxml.parser import oxml_parser
 
-    made = OxmlElement(f"w:{tag}")
-    for name, value in attributes.items():
-        made.set(qn(f"w:{name.rstrip('_')}"), value)
+    # Not docx's own OxmlElement, which works out names and namespaces anew for each of 70,000.
+    made = oxml_parser.makeelement(
+        _name(tag), {_name(name.rstrip("_")): value for name, value in attributes.items()}, nsmap=_names()
+    )
     made.extend(children)
     return made
+
+
+@cache
+def _name(tag: str) -> str:
+    from docx.oxml.ns import qn
+
+    return str(qn(f"w:{tag}"))
+
+
+@cache
+def _names() -> dict[str, str]:
+    from docx.oxml.ns import nsmap
+
+    return {"w": nsmap["w"]}
 
 
 def runs(text: Iterable[Span], *, size: int = 0, bold: bool = False) -> list[Any]:

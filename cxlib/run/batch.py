@@ -24,6 +24,7 @@ from typing import Any, Protocol
 
 from cxlib.errors import SettingsError
 from cxlib.run.jobs import Job, made
+from cxlib.run.spread import connected
 from cxlib.run.work import Outcome, settle_in, work
 from cxlib.settings import Settings
 
@@ -235,21 +236,9 @@ class Cluster:
     address: str
 
     def take(self, jobs: Sequence[Job]) -> Iterator[Took]:
-        try:
-            from distributed import Client, as_completed
-        except ImportError:
-            raise SettingsError(
-                "the package distributed is not installed",
-                fix="pip install 'cxlib[cluster]', here and on its workers.",
-            ) from None
-        try:
-            client = Client(self.address, timeout="10s", set_as_default=False)
-        except (OSError, TimeoutError, ValueError) as error:
-            raise SettingsError(
-                f"no Dask scheduler answers at {self.address} ({type(error).__name__})",
-                fix="Start one with `dask scheduler`, and workers with `dask worker ADDRESS --nthreads 1`.",
-            ) from None
-        with client:
+        with connected(self.address) as client:
+            from distributed import as_completed
+
             # A task that is lost with its worker is given to another one by the scheduler.
             running = {
                 client.submit(

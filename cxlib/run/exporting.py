@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import datetime as dt
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import replace
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from cxlib.branding import Branding
 from cxlib.errors import NotFoundError, nearest
 from cxlib.exports.document import Report, clean, read_blocks
 from cxlib.formats import day
+from cxlib.run.figures import VEGALITE, page_spec
 from cxlib.run.sections import Written
+
+if TYPE_CHECKING:
+    from nbformat import NotebookNode
 
 # What a report can be besides the page and its figures, which every run has.
 FILES: Final = {"pdf": "report.pdf", "docx": "report.docx", "xlsx": "report.xlsx", "pptx": "report.pptx"}
@@ -59,6 +64,25 @@ def report_of(written: Written, branding: Branding, moment: dt.datetime) -> Repo
         tuple(read_blocks(one) for one in written.sections),
         branding,
     )
+
+
+def draw_ahead(notebook: NotebookNode, language: str, branding: Branding, formats: Collection[str]) -> None:
+    """Draw the charts of an executed notebook as the exports will ask for them, while others still run.
+
+    Raises nothing: what cannot be drawn is said where the page or the export meets it.
+    """
+    if not {"pdf", "docx"} & set(formats):
+        return
+    from cxlib.exports import drawing
+
+    draw = drawing.pictured if "docx" in formats else drawing.drawn
+    known = drawing.colours_of(branding)
+    for cell in notebook.cells:
+        for output in cell.get("outputs", []):
+            for mime, spec in output.get("data", {}).items():
+                if VEGALITE.fullmatch(mime):
+                    with suppress(Exception):
+                        draw(page_spec(spec), language, known)
 
 
 def exports_of(

@@ -1,7 +1,7 @@
 """What a batch is to do: pure descriptions of reports, from the command line or from a plan file.
 
-A job's key is a hash of everything that its report depends on: notebooks, package, framework, what the
-store holds of the engagement, and parameters. The same key gives the same report; so one that is there
+A job's key is a hash of everything that its report depends on: notebooks, package, template, framework, what
+the store holds of the engagement, and parameters. The same key gives the same report; so one that is there
 is not made again.
 """
 
@@ -166,7 +166,8 @@ def keyed(job: Job, eng: LiveEngagement, settings: Settings) -> Job:
         "job": {**job.to_plain(), "key": ""},
         "notebooks": {name: _digest(there[name].read_bytes()) for name in job.notebooks or there},
         "library": library_version(),
-        "code": _code(),
+        "code": _tree(Path(cxlib.__file__).parent, ".py"),
+        "template": _tree(settings.template),
         "framework": eng.framework.digest,
         "engagement": eng.fingerprint,
         "branding": {name: _digest(data) for name, data in branding_for(job, settings).files},
@@ -199,12 +200,13 @@ def made(job: Job, settings: Settings) -> Path | None:
     return None
 
 
-@lru_cache(maxsize=1)
-def _code() -> str:
-    """Digest the package's own files: in a clone, the version says nothing of a change made today."""
-    root = Path(cxlib.__file__).parent
+@lru_cache(maxsize=4)
+def _tree(folder: Path, suffix: str = "") -> str:
+    """Digest the files of a folder: in a clone, the version says nothing of a change made today."""
     parts = [
-        (path.relative_to(root).as_posix(), _digest(path.read_bytes())) for path in sorted(root.rglob("*.py"))
+        (path.relative_to(folder).as_posix(), _digest(path.read_bytes()))
+        for path in sorted(folder.rglob(f"*{suffix}"))
+        if path.is_file()
     ]
     return _digest(json.dumps(parts).encode())
 

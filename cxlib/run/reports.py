@@ -34,7 +34,7 @@ from cxlib.errors import KernelError, ReportError, nearest
 from cxlib.exports.document import Cover
 from cxlib.extract import read_extract, write_extract
 from cxlib.live import LiveEngagement
-from cxlib.run.exporting import ALWAYS, FILES, exports_of, report_of
+from cxlib.run.exporting import ALWAYS, FILES, draw_ahead, exports_of, report_of
 from cxlib.run.pages import framed
 from cxlib.run.results import results, to_json
 from cxlib.run.sections import Remark, Written, write
@@ -56,11 +56,15 @@ BUSINESS = "business_case"
 
 @dataclass(frozen=True)
 class Run:
-    """A published run: its folder, and seconds per notebook and for what comes after them."""
+    """A published run: its folder, and seconds per notebook and for what comes after them.
+
+    `kernels_mb` is the highest resident memory of each notebook's kernel, MB of 10⁶ bytes, None if unknown.
+    """
 
     id: str
     folder: Path
     seconds: dict[str, float]
+    kernels_mb: dict[str, float | None]
 
     @property
     def report(self) -> Path:
@@ -134,7 +138,10 @@ def make_report(
         (making / "notebooks").mkdir()
         at_once = at_once or os.cpu_count() or 1
         with_results = bool({"json", "xlsx"} & set(formats))
-        seconds = _execute_all(notebooks, making, eng, say, at_once, with_results=with_results)
+        ahead = partial(draw_ahead, language=eng.words.spoken, branding=look, formats=formats)
+        seconds, kernels_mb = _execute_all(
+            notebooks, making, eng, say, at_once, ahead, with_results=with_results
+        )
         look.keep(making / BRANDING)
         seconds |= _write_out(making, run_id, eng, look, moment, formats, say)
         _write_manifest(making, eng, run_id, moment, seconds, job, segment)
@@ -151,7 +158,7 @@ def make_report(
         raise
     finally:
         shutil.rmtree(making, ignore_errors=True)
-    return Run(run_id, final, seconds)
+    return Run(run_id, final, seconds, kernels_mb)
 
 
 def _write_out(
@@ -274,12 +281,16 @@ def _execute_all(
     eng: Engagement,
     say: Callable[[str], None],
     at_once: int,
+    ahead: Callable[[NotebookNode], object],
     *,
     with_results: bool,
-) -> dict[str, float]:
+) -> tuple[dict[str, float], dict[str, float | None]]:
     """Execute the notebooks, several at a time, each in a kernel of its own; the first failure ends it.
 
-    This process waits for the kernels, and works out `results.json` meanwhile.
+    Returns seconds by notebook, and the peak memory of their kernels.
+
+    This process waits for the kernels; meanwhile it works out `results.json`, and does what can be done
+    `ahead` with each notebook that has been executed, one after the other.
     """
 
     def timed(work: Callable[[], object], what: str) -> float:
@@ -291,25 +302,36 @@ def _execute_all(
     def write_results() -> None:
         (making / RESULTS).write_text(to_json(results(eng)), encoding="utf-8")
 
+    peaks: dict[str, float | None] = {}
+
+    def execute(path: Path) -> None:
+        executed, peaks[path.stem] = _execute(path, making, eng)
+        after.submit(ahead, executed)
+
     # Threads do: the work is done by the kernels, and no thread changes where this process stands.
-    with ThreadPoolExecutor(at_once + 1) as pool:
+    with ThreadPoolExecutor(1) as after, ThreadPoolExecutor(at_once + 1) as pool:
         running = (
             {"results": pool.submit(timed, write_results, "working out the results")} if with_results else {}
         )
         running |= {
-            path.stem: pool.submit(timed, partial(_execute, path, making, eng), f"running {path.stem}")
+            path.stem: pool.submit(timed, partial(execute, path), f"running {path.stem}")
             for path in notebooks
         }
         try:
-            return {stem: one.result() for stem, one in running.items()}
+            seconds = {stem: one.result() for stem, one in running.items()}
         except BaseException:
             for one in running.values():
                 one.cancel()
+            after.shutdown(wait=False, cancel_futures=True)
             raise
+    return seconds, dict(sorted(peaks.items()))
 
 
-def _execute(path: Path, making: Path, eng: Engagement) -> NotebookNode:
-    """Execute one notebook on the extract in `making`, and keep it there without a trace of this machine."""
+def _execute(path: Path, making: Path, eng: Engagement) -> tuple[NotebookNode, float | None]:
+    """Execute one notebook on the extract in `making`, and keep it there without a trace of this machine.
+
+    Returns it, and the peak memory of its kernel in MB, if it is known.
+    """
     import papermill
     from papermill.exceptions import PapermillExecutionError
 
@@ -322,6 +344,7 @@ def _execute(path: Path, making: Path, eng: Engagement) -> NotebookNode:
             f"{path.name} has no parameter {', '.join(sorted(unknown))}", fix="Add it to its parameters cell."
         )
     out = making / "notebooks" / path.name
+    manager = manager_in(making)
     logging.getLogger("papermill").setLevel(logging.ERROR)
     try:
         papermill.execute_notebook(
@@ -336,7 +359,7 @@ def _execute(path: Path, making: Path, eng: Engagement) -> NotebookNode:
             skip_cells_with_tag="skip-execution",
             store_widget_state=False,
             shutdown_kernel="immediate",
-            kernel_manager_class=manager_in(making),
+            kernel_manager_class=manager,
         )
     except PapermillExecutionError as error:
         raise _failed(eng, path, f"cell {error.cell_index}", f"{error.ename}: {error.evalue}") from None
@@ -346,7 +369,7 @@ def _execute(path: Path, making: Path, eng: Engagement) -> NotebookNode:
     executed = nbformat.read(out, as_version=4)
     _forget_this_machine(executed, path.name)
     nbformat.write(executed, out)
-    return executed
+    return executed, manager.peak_mb
 
 
 def _failed(

@@ -16,6 +16,7 @@ from filelock import FileLock
 from cxlib.errors import CxError, KernelError
 from cxlib.live import open_live
 from cxlib.run.jobs import Job, branding_for, made
+from cxlib.run.memory import forget_peak, peak_mb
 from cxlib.run.reports import MAKING, MANIFEST, make_report
 from cxlib.settings import Settings
 
@@ -32,7 +33,9 @@ class Outcome:
     state : done, skipped because a run of its key is there, or failed.
     run : id of the run, where there is one.
     seconds : of each notebook and of what comes after them; `total` is the whole job's.
-    peak_mb : highest resident memory of the worker during the job, in MB of 10⁶ bytes, without its kernels.
+    peak_mb : highest resident memory of the worker during the job, in MB of 10⁶ bytes, without its kernels;
+        None where the system does not tell.
+    kernels_mb : the same of each notebook's kernel, where the report was made; None of one not known.
     files : SHA-256 of what the run holds, by path.
     cause : why it failed, in one line; `kept` is the folder of what was left.
     is_known : whether the cause would be the same again, such as a cell that fails: no further try is made.
@@ -42,7 +45,8 @@ class Outcome:
     state: State
     run: str = ""
     seconds: dict[str, float] = field(default_factory=dict)
-    peak_mb: float = 0.0
+    peak_mb: float | None = None
+    kernels_mb: dict[str, float | None] = field(default_factory=dict)
     files: dict[str, str] = field(default_factory=dict)
     cause: str = ""
     kept: str = ""
@@ -108,22 +112,7 @@ def _made_now(job: Job, settings: Settings, at_once: int) -> Outcome:
         )  # fmt: skip
     files = json.loads((run.folder / MANIFEST).read_text(encoding="utf-8"))["files"]
     seconds = {**run.seconds, "total": round(time.perf_counter() - started, 2)}
-    return Outcome(job.key, "done", run.id, seconds, peak_mb(), files)
-
-
-def forget_peak() -> None:
-    """Begin to measure this process's peak memory anew, where the system can."""
-    with suppress(OSError):
-        Path("/proc/self/clear_refs").write_text("5")
-
-
-def peak_mb() -> float:
-    """Return the highest resident memory of this process since `forget_peak`; 0 where it is not told."""
-    with suppress(OSError, StopIteration, ValueError):
-        lines = Path("/proc/self/status").read_text().splitlines()
-        line = next(line for line in lines if line.startswith("VmHWM"))
-        return round(int(line.split()[1]) * 1024 / 1e6, 1)
-    return 0.0
+    return Outcome(job.key, "done", run.id, seconds, peak_mb(), run.kernels_mb, files)
 
 
 def settle_in() -> None:

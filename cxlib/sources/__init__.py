@@ -13,9 +13,10 @@ from cxlib.sources.base import Batch, Source, SurveyFile
 from cxlib.sources.columnar import ParquetSurvey
 from cxlib.sources.delimited import CsvSurvey
 from cxlib.sources.longform import widened
+from cxlib.sources.parts import Part, PartSurvey, find_parts
 from cxlib.sources.sheets import WorkbookSurvey
 
-__all__ = ["Batch", "Source", "SurveyFile", "open_survey", "widened"]
+__all__ = ["Batch", "Part", "PartSurvey", "Source", "SurveyFile", "find_parts", "open_survey", "widened"]
 
 _PARQUET: Final = b"PAR1"
 _ZIP: Final = b"PK\x03\x04"

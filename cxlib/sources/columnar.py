@@ -17,8 +17,8 @@ from cxlib.sources.base import TEXT, Batch, Source
 class ParquetSurvey:
     """A Parquet file, every column cast to text; see :class:`SurveyFile`."""
 
-    def __init__(self, path: Path, source: Source) -> None:
-        self.name = path.name
+    def __init__(self, path: Path, source: Source, name: str = "") -> None:
+        self.name = name or path.name
         self.source = source
         self.size = path.stat().st_size
         self.done = 0

@@ -190,6 +190,17 @@ class Store:
             _engagements.require_engagement(connection, slug)
         return self._local.read_key(slug)
 
+    def key_path(self, slug: str) -> Path:
+        """Return the file of that key, for another process to read; it is there, and a key.
+
+        Raises
+        ------
+        StoreError
+            As `pseudonym_key`.
+        """
+        self.pseudonym_key(slug)
+        return self._local.key_path(slug)
+
     def add_wave(self, slug: str, spec: WaveSpec, framework: FrameworkText | None = None) -> None:
         """Add a round of assessment after the others.
 

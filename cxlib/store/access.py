@@ -14,6 +14,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
+from sqlalchemy import Connection
+
 from cxlib.errors import NotFoundError, Problem
 from cxlib.store import accounts as _accounts
 from cxlib.store import audit as _audit
@@ -111,8 +113,10 @@ class Access:
         with self._database.read() as connection:
             return _links.select_links(connection, engagement)
 
-    def revoke(self, id: str, *, actor: str) -> LinkRecord:
+    def revoke(self, id: str, *, actor: str, forget: bool = False) -> LinkRecord:
         """End a link and every session it opened; one that was revoked already stays as it was.
+
+        With `forget`, whom it was made for is kept no longer either.
 
         Raises
         ------
@@ -126,6 +130,11 @@ class Access:
                 self._note(
                     connection, "link revoked", actor, engagement=found.engagement, detail=f"link {id}"
                 )
+            if forget and found.name:
+                _links.forget_name(connection, id)
+                self._note(
+                    connection, "name forgotten", actor, engagement=found.engagement, detail=f"link {id}"
+                )
             return _links.select_link(connection, id)
 
     def look_up(self, id: str, digest: str) -> Opening:
@@ -138,7 +147,7 @@ class Access:
         """Begin a session by a link, or say why not; of two that open one meant once, one comes in."""
         with self._database.write() as connection:
             moment = now()
-            found = _links.find_link(connection, id, digest)
+            found = _links.find_link(connection, id, digest, to_open=True)
             refused = found.ended(moment) if found else "unknown"
             if found is None or refused:
                 self._note(
@@ -258,5 +267,5 @@ class Access:
         with self._database.read() as connection:
             return _audit.check_chain(connection, self.secret("audit"), holds=holds)
 
-    def _note(self, connection: _audit.Connection, event: str, actor: str, **about: str) -> None:
+    def _note(self, connection: Connection, event: str, actor: str, **about: str) -> None:
         _audit.append(connection, self.secret("audit"), event, actor, **about)

@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, delete, insert, select, update
 
 from cxlib.errors import ConflictError, NotFoundError, nearest
+from cxlib.store.connect import take_turns
 from cxlib.store.engagements import now
 from cxlib.store.records import AccountRecord, Caller
 from cxlib.store.schema import account, attempt, link, session
@@ -156,6 +157,7 @@ def count_try(connection: Connection, subjects: Sequence[str]) -> float:
 
     Where there is a wait, the try is not to be made, and was not counted.
     """
+    take_turns(connection, attempt.name)
     moment = now()
     connection.execute(delete(attempt).where(attempt.c.wait_until < moment - FORGOTTEN_AFTER))
     held = {

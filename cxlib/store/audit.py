@@ -12,9 +12,10 @@ import hmac
 import json
 from typing import Any
 
-from sqlalchemy import Connection, Row, func, insert, select, text
+from sqlalchemy import Connection, Row, func, insert, select
 
 from cxlib.errors import Problem
+from cxlib.store.connect import take_turns
 from cxlib.store.engagements import now
 from cxlib.store.records import Event
 from cxlib.store.schema import audit
@@ -33,9 +34,8 @@ def append(
     detail: str = "",
 ) -> Event:
     """Add what happened. `actor` is a pseudonym; no name of a person may stand in any of these."""
-    if connection.dialect.name == "postgresql":
-        # Two processes that add at the same moment would both seal the same row before theirs.
-        connection.execute(text("LOCK TABLE audit IN EXCLUSIVE MODE"))
+    # Two processes that add at the same moment would both seal the same row before theirs.
+    take_turns(connection, audit.name)
     last = connection.execute(select(audit).order_by(audit.c.number.desc()).limit(1)).first()
     values: dict[str, Any] = {
         "number": 1 + (last.number if last else 0),

@@ -313,6 +313,15 @@ _MEANINGS: dict[tuple[str, ...], tuple[str, str]] = {
 }
 
 
+def take_turns(connection: Connection, name: str) -> None:
+    """Let whoever is about to write a table wait until this transaction has ended.
+
+    For what is read and then written in one go. SQLite's writers take turns anyway.
+    """
+    if connection.dialect.name == "postgresql":
+        connection.execute(text(f"LOCK TABLE {name} IN EXCLUSIVE MODE"))
+
+
 def _parse(url: str) -> URL:
     try:
         parsed = make_url(url)

@@ -87,9 +87,12 @@ def select_link(connection: Connection, id: str) -> LinkRecord:
     return known[id]
 
 
-def find_link(connection: Connection, id: str, digest: str) -> LinkRecord | None:
-    """Return the link that a token's digest belongs to."""
-    row = connection.execute(select(link).where(link.c.id == id)).first()
+def find_link(connection: Connection, id: str, digest: str, *, to_open: bool = False) -> LinkRecord | None:
+    """Return the link that a token's digest belongs to; one that is to be opened is held until it is."""
+    found = select(link).where(link.c.id == id)
+    # Of two that open a link meant once, the second has to see that the first did. SQLite knows no such hold
+    # and needs none.
+    row = connection.execute(found.with_for_update() if to_open else found).first()
     return _record(row) if row and hmac.compare_digest(row.digest, digest) else None
 
 
@@ -103,6 +106,11 @@ def mark_revoked(connection: Connection, id: str) -> None:
         update(link).where(link.c.id == id, link.c.revoked_at.is_(None)).values(revoked_at=now())
     )
     connection.execute(delete(session).where(session.c.link == id))
+
+
+def forget_name(connection: Connection, id: str) -> None:
+    """Forget whom a link was made for; in the audit only its id stands anyway."""
+    connection.execute(update(link).where(link.c.id == id).values(name=""))
 
 
 def _record(row: Row[Any]) -> LinkRecord:

@@ -27,7 +27,7 @@ def write_release(connection: Connection, run: str, wave_key: int, made: Issued)
     }
     members = made.digests.astype("<u8").tobytes() + made.places.astype("<u4").tobytes()
     members += made.people.astype("<u8").tobytes()
-    members += np.packbits(made.answered, axis=1).tobytes()
+    members += made.answered.tobytes()
     values = {"run": run, "wave": wave_key, "content": content, "members": members, "made_at": now()}
     connection.execute(insert(release).values(values))
 
@@ -61,6 +61,6 @@ def _issued(content: dict[str, Any], members: bytes) -> Issued:
         np.frombuffer(members, "<u8", people),
         np.frombuffer(members, "<u4", people, 8 * people).astype(np.int64),
         items,
-        np.unpackbits(bits, axis=1, count=len(items)).astype(bool),
+        bits,
         np.frombuffer(members, "<u8", people, 12 * people),
     )

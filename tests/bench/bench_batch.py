@@ -87,6 +87,7 @@ def ours(*, home: str, names: list[str], notebooks: list[str]) -> Timed:
         return {
             "seconds": [one.seconds for one in done.outcomes.values()],
             "peak_mb": [one.peak_mb for one in done.outcomes.values()],
+            "kernels_mb": [max(one.kernels_mb.values()) for one in done.outcomes.values()],
         }
 
     return run, finish

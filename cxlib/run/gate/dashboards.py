@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable
 from functools import cached_property
 from types import MappingProxyType
 from typing import Any, Final
@@ -18,7 +17,6 @@ from tornado.iostream import StreamClosedError
 
 from cxlib.errors import ReportError
 from cxlib.figures import as_data
-from cxlib.run.gate.assets import Assets
 from cxlib.run.gate.chapters import Book, Chapter, book, live_notebook
 from cxlib.run.gate.frontend import EXTENSIONS, STATIC, FrontEnd, FrontEndFile
 from cxlib.run.gate.kernels import FullError, Limits
@@ -40,10 +38,12 @@ from cxlib.run.gate.voila import (
 from cxlib.run.pages import vega_bundle
 from cxlib.settings import Settings
 
+# Below it, Voilà's front end finds its kernel by the paths that it knows.
+LIVE: Final = "/live"
 OVERVIEW: Final = "overview"
 RETRY_SECONDS: Final = 30
 # Where the page's own markup ends and what Voilà streams begins.
-_LIVE: Final = "<!--live-->"
+_SEAM: Final = "<!--live-->"
 
 # What a dashboard may load and do, each exception for a reason:
 # - script-src 'self': Voilà's front end is files of ours; no inline script, no other host, no blob.
@@ -80,32 +80,25 @@ class Dashboards:
     def routes(self) -> tuple[Route, ...]:
         mine = MappingProxyType({"dashboards": self})
 
-        def live(name: str, path: str, handler: Any, **more: Any) -> Route:
-            return Route(name, f"/runs/{{run}}{path}", handler, Rule.RUN, options=mine, **more)
+        def live(name: str, path: str, handler: Any, rule: Rule, **more: Any) -> Route:
+            return Route(name, path, handler, rule, options=mine, **more)
 
-        kernel = "/live/api/kernels/{kernel}"
+        kernel, chapter = f"{LIVE}/api/kernels/{{kernel}}", "/runs/{run}/dashboard"
         return (
-            live("dashboard", "/dashboard", Dashboard, policy=POLICY),
-            live("chapter", "/dashboard/{chapter}", Dashboard, policy=POLICY),
-            live("kernel", kernel, OneKernel),
-            live("channels", f"{kernel}/channels", Channels),
-            live("ending", "/live/voila/api/shutdown/{kernel}", Ending, is_beacon=True),
+            live("dashboard", chapter, Dashboard, Rule.RUN, policy=POLICY),
+            live("chapter", f"{chapter}/{{chapter}}", Dashboard, Rule.RUN, policy=POLICY),
+            live("kernel", kernel, OneKernel, Rule.KERNEL),
+            live("channels", f"{kernel}/channels", Channels, Rule.KERNEL),
+            live("ending", f"{LIVE}/voila/api/shutdown/{{kernel}}", Ending, Rule.KERNEL, is_beacon=True),
             # What holds nobody's figures, alike for all.
-            Route("front-end", "/front-end/{version}/{part}", FrontEndFile, Rule.OPEN, options=mine),
+            live("front-end", "/front-end/{version}/{part}", FrontEndFile, Rule.OPEN),
         )
 
-    def start(self, assets: Assets, still: Callable[[str], Any]) -> None:
-        """Make what the first visitor would wait for; it takes some seconds.
-
-        Parameters
-        ----------
-        assets
-            Of the gate: the page's Vega becomes one of them.
-        still
-            Tells whether a session goes on; its kernels end with it.
-        """
-        self.voila.kernels.still = still
-        assets.add_script("vega", vega_bundle())
+    def start(self, gate: Any) -> None:
+        """Tell the gate whose each kernel is, and make what the first visitor would wait for: some seconds."""
+        # The guard's rule for kernels reads the very entries by which kernels are counted and ended.
+        gate.kernels, self.voila.kernels.still = self.voila.kernels.held, gate.still
+        gate.assets.add_script("vega", vega_bundle())
 
     async def close(self) -> None:
         """End every kernel."""
@@ -147,7 +140,7 @@ class Dashboard(Voiced, Answer, TornadoVoilaHandler):
                 self.set_status(503)
                 self.set_header("Retry-After", str(RETRY_SECONDS))
         try:
-            before, _, after = self._page(held, found, view, kernel, full).partition(_LIVE)
+            before, _, after = self._page(held, found, view, kernel, full).partition(_SEAM)
             self.set_header("Content-Type", "text/html; charset=utf-8")
             # A proxy that gathers an answer before it hands it on would hold the chapter back.
             self.set_header("X-Accel-Buffering", "no")
@@ -226,7 +219,7 @@ class Dashboard(Voiced, Answer, TornadoVoilaHandler):
                 again=self._address(chapter.slug) + view.query,
                 config=as_data(self._told(kernel), "the page"),
                 front=self._front(f"{STATIC}/voila.js") if kernel else "",
-                marker=_LIVE,
+                marker=_SEAM,
             )
         )
 
@@ -248,7 +241,7 @@ class Dashboard(Voiced, Answer, TornadoVoilaHandler):
         return {
             "appUrl": "voila/",
             "appName": "Voilà",
-            "baseUrl": f"{self.gate.prefix}/runs/{self.edition.run}/live/",
+            "baseUrl": f"{self.gate.prefix}{LIVE}/",
             "fullStaticUrl": f"{front}{STATIC}",
             "fullLabextensionsUrl": f"{front}{EXTENSIONS}",
             "federated_extensions": self.dashboards.front_end.extensions,

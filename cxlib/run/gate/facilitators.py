@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import datetime as dt
+import time
 from collections.abc import Sequence
 from typing import Any, Final
 
@@ -44,8 +45,7 @@ class Login(Answer):
         account = await gate.ask(gate.access.account, name)
         if not await self._matches(account, password) or account is None:
             gate.metrics.sign_ins.labels("refused").inc()
-            actor = f"user {account.id}" if account else gate.access.pseudonym("name", name)
-            await gate.ask(gate.access.note, "sign-in failed", actor)
+            await self._note_failure(account, name)
             self.set_status(403)
             self.show("login", said="Name and password do not go together. Try again.", name=name)
             return
@@ -58,6 +58,18 @@ class Login(Answer):
         gate.set_cookie(self, FACILITATOR, cookie)
         gate.clear_cookie(self, VISITOR)
         self.redirect(gate.address("engagements"), status=303)
+
+    async def _note_failure(self, account: AccountRecord | None, name: str) -> None:
+        """Write a failed try down; of names that nobody bears only so many a minute, or the disk fills."""
+        gate, now = self.gate, time.monotonic()
+        if account is None:
+            lately = gate.strangers_lately
+            lately.append(now)
+            # The queue is as long as what may be written a minute: full of late ones, it is enough.
+            if len(lately) == lately.maxlen and now - lately[0] < 60.0:
+                return
+        actor = f"user {account.id}" if account else gate.access.pseudonym("name", name)
+        await gate.ask(gate.access.note, "sign-in failed", actor)
 
     async def _matches(self, account: AccountRecord | None, password: str) -> bool:
         if len(password) > LONGEST:
@@ -108,15 +120,16 @@ class Engagements(Answer):
         live: dict[str, list[Any]] = {}
         for link in access.links():
             live.setdefault(link.engagement, []).append(link)
+        # Those that this store has, and those whose runs were made elsewhere.
+        names = {one.slug: one.name for one in self.gate.store.engagements() if caller.may_see(one.slug)}
         rows = []
-        for slug, found in sorted(runs.items()):
-            newest = found[0]
-            links = live.get(slug, [])
+        for slug in sorted({*runs, *names}):
+            found, links = runs.get(slug, []), live.get(slug, [])
             rows.append(
                 {
                     "slug": slug,
-                    "client": next((one.client for one in _editions(found[:5])), slug),
-                    "wave": newest.wave,
+                    "client": next((one.client for one in _editions(found[:5])), names.get(slug, slug)),
+                    "wave": found[0].wave if found else "–",
                     "runs": len(found),
                     "drafts": sum(one.is_draft for one in found),
                     "published": sum(one.id in shown for one in found),
@@ -142,7 +155,7 @@ class Engagement(Answer):
 
     async def get(self, engagement: str) -> None:
         shown = await self.gate.ask(self._shown, engagement)
-        if not shown["runs"] and not shown["links"]:
+        if not (shown["runs"] or shown["links"] or shown["client"]):
             self.send_error(404)
             return
         self.show("engagement", here="engagements", slug=engagement, **shown)
@@ -154,7 +167,8 @@ class Engagement(Answer):
         editions = {one.run: one for one in _editions(found)}
         links = [(one, one.ended(moment)) for one in access.links(engagement)]
         events = access.events([engagement], limit=20)
-        client = next((one.client for one in editions.values()), engagement)
+        names = {one.slug: one.name for one in self.gate.store.engagements()}
+        client = next((one.client for one in editions.values()), names.get(engagement, ""))
         return {
             "client": client,
             "runs": [(one, editions.get(one.id), published.get(one.id)) for one in found],

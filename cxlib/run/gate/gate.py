@@ -3,14 +3,18 @@
     gate = Gate(read_settings(), store)
     gate.application.listen(8866)
 
-Dashboards are mounted by giving further routes, each with its rule: `Gate(..., more=[Route(...)])`. A handler
-of another package finds whom it answers in `self.request.visit`: `caller.session` is what a kernel is bound
-to, and :meth:`Gate.still` tells whether that session has ended meanwhile.
+Dashboards are mounted by giving further routes, each with its rule: `Gate(..., more=[Route(...)])`; one named
+`dashboard` stands as a button on the client's page. A handler of another package finds whom it answers in
+`self.request.visit`: `caller.session` is what a kernel is bound to, by an entry in `Gate.kernels`, which the
+rule `KERNEL` reads for every path and websocket of a kernel. :meth:`Gate.still` tells whether a session has
+ended meanwhile.
 """
 
 from __future__ import annotations
 
 import asyncio
+import datetime as dt
+from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -20,8 +24,10 @@ from urllib.parse import urlsplit
 from tornado.httputil import HTTPHeaders, HTTPServerRequest
 from tornado.web import Application, OutputTransform, RequestHandler
 
+from cxlib import look
 from cxlib.branding import find_branding
 from cxlib.errors import ReportError
+from cxlib.formats import day
 from cxlib.run.gate.assets import Assets
 from cxlib.run.gate.guard import FACILITATOR, UNKNOWN, Guarded, Refusal, Visit, guarded
 from cxlib.run.gate.operating import Metrics, log
@@ -37,6 +43,7 @@ T = TypeVar("T")
 
 # A password's digest takes 64 MB and some 50 ms: a flood of tries waits its turn, or is told to come back.
 HASHING_AT_ONCE: Final = 2
+STRANGERS_A_MINUTE: Final = 30
 _HERE: Final = frozenset({"127.0.0.1", "localhost", "[::1]"})
 
 
@@ -46,6 +53,14 @@ class Found:
 
     edition: Edition
     is_published: bool
+
+
+@dataclass(frozen=True)
+class Started:
+    """A kernel's owner: the session that it was started for, and the run that it shows."""
+
+    session: str
+    run: str
 
 
 class Gate:
@@ -81,6 +96,12 @@ class Gate:
         self._pool = ThreadPoolExecutor(4, thread_name_prefix="store")
         self.hashing = ThreadPoolExecutor(HASHING_AT_ONCE, thread_name_prefix="password")
         self.hashing_waits = 0
+        # When somebody whom nobody knows last tried to sign in.
+        self.strangers_lately: deque[float] = deque(maxlen=STRANGERS_A_MINUTE + 1)
+        # Who may reach which kernel: whoever starts one for a session writes it down here before it answers.
+        self.kernels: dict[str, Started] = {}
+        # When a link that ended was last written down as refused.
+        self.refused_lately: dict[str, float] = {}
         self.application = GateApplication(self)
 
     def close(self) -> None:
@@ -92,6 +113,12 @@ class Gate:
     async def ask(self, verb: Callable[..., T], *args: Any, **options: Any) -> T:
         """Call what waits for a disk in a thread, so that nobody else waits for it."""
         return await asyncio.get_running_loop().run_in_executor(self._pool, lambda: verb(*args, **options))
+
+    def warm(self) -> None:
+        """Load what the first page would otherwise wait for: words, dates, templates."""
+        day(dt.date(2026, 1, 1), phrases("en").language)
+        for name in ("portal", "login", "refused"):
+            look.templates().get_template(f"gate/{name}.html.j2")
 
     # ── Addresses ───────────────────────────────────────────────────────────────────────────────
 
@@ -109,6 +136,11 @@ class Gate:
         """Tell whether a `Host` names this gate: by its public address, or from this machine itself."""
         name = host.lower()
         return name == self.host or name.rpartition(":")[0] in _HERE or name in _HERE
+
+    @property
+    def is_local(self) -> bool:
+        """Whether clients reach it on this machine only."""
+        return self.host in _HERE or self.host.rpartition(":")[0] in _HERE
 
     # ── Who, and what ───────────────────────────────────────────────────────────────────────────
 
@@ -177,8 +209,6 @@ class Gate:
 
     def render(self, handler: RequestHandler, template: str, *, language: str = "en", **values: Any) -> str:
         """Render one of the gate's pages; whatever it is given is escaped."""
-        from cxlib import look
-
         visit: Visit | None = getattr(handler.request, "visit", None)
         session = visit.session if visit else ""
         return (

@@ -22,7 +22,7 @@ from cxlib.run.gate.shelf import Edition
 from cxlib.store import Caller
 
 if TYPE_CHECKING:
-    from cxlib.run.gate.gate import Gate
+    from cxlib.run.gate.gate import Found, Gate
 
 log = logging.getLogger("cxlib.gate")
 
@@ -112,7 +112,7 @@ async def admit(gate: Gate, handler: Guarded) -> Refusal | None:
     if refusal := await _RULES[route.rule](gate, handler, visit):
         return refusal
     is_plain = request.method in SAFE and not _is_socket(handler)
-    if not is_plain and not _is_from_here(gate, handler):
+    if not is_plain and not _is_from_here(handler):
         return FORGED
     if request.method not in SAFE and not route.is_beacon:
         given = handler.get_body_argument("form", "")
@@ -125,7 +125,7 @@ def _is_socket(handler: RequestHandler) -> bool:
     return handler.request.headers.get("Upgrade", "").lower() == "websocket"
 
 
-def _is_from_here(gate: Gate, handler: Guarded) -> bool:
+def _is_from_here(handler: Guarded) -> bool:
     """Tell whether a request that may change something comes from a page of this gate.
 
     With `Referrer-Policy: no-referrer` a browser names no origin for a form, but says whether the sites are
@@ -135,9 +135,11 @@ def _is_from_here(gate: Gate, handler: Guarded) -> bool:
     if (site := headers.get("Sec-Fetch-Site")) is not None and site != "same-origin":
         return False
     origin = headers.get("Origin")
+    # The very address that this request came to: another port of this machine is another site.
+    own = handler.request.host.lower()
     if _is_socket(handler):
-        return origin is not None and gate.is_here(urlsplit(origin).netloc)
-    return origin in (None, "null") or gate.is_here(urlsplit(str(origin)).netloc)
+        return origin is not None and urlsplit(origin).netloc.lower() == own
+    return origin in (None, "null") or urlsplit(str(origin)).netloc.lower() == own
 
 
 # ── The rules ───────────────────────────────────────────────────────────────────────────────────
@@ -162,19 +164,37 @@ async def _facilitator(gate: Gate, handler: Guarded, visit: Visit) -> Refusal | 
     return None if _enters(visit, await gate.caller(handler, FACILITATOR)) else SIGN_IN
 
 
+def _may_see(caller: Caller, found: Found) -> bool:
+    """Tell whether a run is the caller's to see: of their engagement, and for a client published."""
+    return caller.may_see(found.edition.engagement) and (found.is_published or caller.is_facilitator)
+
+
 async def _run(gate: Gate, handler: Guarded, visit: Visit) -> Refusal | None:
     callers = [await gate.caller(handler, name) for name in (CLIENT, FACILITATOR)]
     if not any(callers):
         return CLOSED
     found = await gate.ask(gate.find_edition, handler.path_kwargs["run"])
     for caller in callers:
-        if caller is None or found is None or not caller.may_see(found.edition.engagement):
-            continue
-        if found.is_published or caller.is_facilitator:
+        if caller and found and _may_see(caller, found):
             visit.edition = found.edition
             _enters(visit, caller)
             return None
     return UNKNOWN
+
+
+async def _kernel(gate: Gate, handler: Guarded, visit: Visit) -> Refusal | None:
+    started = gate.kernels.get(handler.path_kwargs["kernel"])
+    for name in (CLIENT, FACILITATOR):
+        caller = await gate.caller(handler, name)
+        # Another browser with the same link is another session, and has kernels of its own.
+        if caller is None or started is None or caller.session != started.session:
+            continue
+        found = await gate.ask(gate.find_edition, started.run)
+        if found and _may_see(caller, found):
+            visit.edition = found.edition
+            _enters(visit, caller)
+            return None
+    return CLOSED
 
 
 async def _engagement(gate: Gate, handler: Guarded, visit: Visit) -> Refusal | None:
@@ -194,6 +214,7 @@ _RULES: Final[dict[Rule, Callable[[Gate, Guarded, Visit], Awaitable[Refusal | No
     Rule.OPEN: _open,
     Rule.CLIENT: _client,
     Rule.RUN: _run,
+    Rule.KERNEL: _kernel,
     Rule.FACILITATOR: _facilitator,
     Rule.ENGAGEMENT: _engagement,
     Rule.OPERATOR: _operator,

@@ -118,11 +118,6 @@ class Kernels(AsyncMappingKernelManager):
         self.held[id_] = Held(session, run)
         return id_
 
-    def is_of(self, id_: str, session: str, run: str) -> bool:
-        """Tell whether a kernel was started by a session, for a run."""
-        found = self.held.get(id_)
-        return found is not None and (found.session, found.run) == (session, run)
-
     async def begin(self, id_: str, folder: Path) -> str:
         """Start the kernel that a place was kept for, in a run's folder."""
         self._watch = self._watch or asyncio.create_task(self._keep_watch())

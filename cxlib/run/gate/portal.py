@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import io
+import time
 import zipfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -21,6 +22,7 @@ from cxlib.run.reports import REPORT
 from cxlib.store import Caller, Opening
 
 BEING_WRITTEN: Final = Refusal(503, "being written")
+REFUSED_SECONDS: Final = 60.0
 # What is packed already is only put in.
 _PACKED: Final = (".pdf", ".docx", ".xlsx", ".pptx")
 
@@ -117,7 +119,13 @@ class Open(Answer):
 
     async def _open(self, id: str, digest: str) -> None:
         cookie, session = self.gate.signatures.cookie()
-        opening: Opening = await self.gate.ask(self.gate.access.open_link, id, digest, session)
+        opening: Opening = await self.gate.ask(self.gate.access.look_up, id, digest)
+        # That a link which ended was tried is written down, but not a thousand times a minute.
+        lately = self.gate.refused_lately
+        if not opening.refused or time.monotonic() - lately.get(id, -REFUSED_SECONDS) >= REFUSED_SECONDS:
+            opening = await self.gate.ask(self.gate.access.open_link, id, digest, session)
+            if opening.refused:
+                lately[id] = time.monotonic()
         if opening.link is None or opening.refused:
             await self._refuse(opening.refused, opening.link.engagement if opening.link else "")
             return

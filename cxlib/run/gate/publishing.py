@@ -110,8 +110,8 @@ def mint_link(
     return NewLink(record, f"{(url or settings.gate_url).rstrip('/')}{OPEN_PATH}/{minted.token}")
 
 
-def revoke(settings: Settings, id: str) -> LinkRecord:
-    """End a link, and whoever came in by it is out.
+def revoke(settings: Settings, id: str, *, forget: bool = False) -> LinkRecord:
+    """End a link, and whoever came in by it is out; with `forget`, whom it was made for is kept no longer.
 
     Raises
     ------
@@ -119,7 +119,7 @@ def revoke(settings: Settings, id: str) -> LinkRecord:
         If there is no such link, naming the nearest.
     """
     with Store.open(settings) as store:
-        return store.access.revoke(id, actor=operator(store))
+        return store.access.revoke(id, actor=operator(store), forget=forget)
 
 
 def operator(store: Store) -> str:

@@ -31,6 +31,7 @@ class Rule(Enum):
     OPEN = "anybody"
     CLIENT = "a client who is in, whoever it is: the page shows their own"
     RUN = "a client whose published run the path names, or a facilitator of its engagement"
+    KERNEL = "the session that started the kernel which the path names, while it may see the run"
     FACILITATOR = "a facilitator who is in"
     ENGAGEMENT = "a facilitator of the engagement that the path names"
     OPERATOR = "who bears the operator's token, or a facilitator"
@@ -41,10 +42,10 @@ ALPHABETS: Final[dict[str, str]] = {
     "run": r"[0-9]{8}T[0-9]{6}Z-[0-9a-f]{8}",
     "engagement": SLUG.strip("^$"),
     "file": r"report\.(?:html|pdf|docx|xlsx|pptx)|results\.json",
+    "kernel": r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}",
     "token": r"[A-Za-z0-9_-]{8,32}\.[A-Za-z0-9_-]{20,64}",
     "asset": r"[a-z0-9-]{1,64}\.[0-9a-f]{12}\.(?:css|js|woff2)",
     "chapter": r"[a-z]+(?:_[a-z]+)*",
-    "kernel": r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}",
     "version": r"[0-9a-f]{12}",
     # Of Voilà's front end: what its index holds, and nothing else (see frontend.py).
     "part": r"(?:@?[\w-][\w.-]*/)*[\w-][\w.-]*",
@@ -87,7 +88,7 @@ class Route:
             raise ContractError(
                 f"route {self.name}: no alphabet for {', '.join(unknown)}", fix="Add it to ALPHABETS."
             )
-        needed = {Rule.RUN: "run", Rule.ENGAGEMENT: "engagement"}.get(self.rule)
+        needed = {Rule.RUN: "run", Rule.ENGAGEMENT: "engagement", Rule.KERNEL: "kernel"}.get(self.rule)
         if needed and needed not in names:
             raise ContractError(
                 f"route {self.name} is for {self.rule.value}, but its path names no {needed}",

@@ -10,6 +10,7 @@ from typing import Final
 from tornado.httpserver import HTTPServer
 from tornado.netutil import bind_sockets
 
+from cxlib.errors import SettingsError
 from cxlib.run.gate.dashboards import Dashboards
 from cxlib.run.gate.gate import Gate
 from cxlib.run.gate.kernels import Limits
@@ -48,8 +49,8 @@ def serve(
 
     Raises
     ------
-    OSError
-        If the port is taken.
+    SettingsError
+        If the port is taken, or the address is none of this machine's.
     """
     log_to_stderr()
     asyncio.run(_serve(settings, host, port, url, more, limits, say))
@@ -64,10 +65,16 @@ async def _serve(
     limits: Limits | None,
     say: Callable[[str], None],
 ) -> None:
-    sockets = bind_sockets(port, host)
+    try:
+        sockets = bind_sockets(port, host)
+    except OSError as error:
+        raise SettingsError(
+            f"cannot listen on {host}, port {port}: {error.strerror or error}", fix="Choose another --port."
+        ) from None
     dashboards = Dashboards(settings, limits)
     gate = Gate(settings, Store.open(settings), url=url, more=(*dashboards.routes, *more))
-    await gate.ask(dashboards.start, gate.assets, gate.still)
+    gate.warm()
+    await gate.ask(dashboards.start, gate)
     server = HTTPServer(
         gate.application,
         max_body_size=MOST_BYTES,
@@ -81,7 +88,9 @@ async def _serve(
     for one in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(one, ending.set)
     place = f"http://{host}:{sockets[0].getsockname()[1]}"
-    log.info("started", extra={"about": {"at_address": place, "public": gate.settings.gate_url}})
+    log.info("started", extra={"about": {"listening": place, "public": gate.settings.gate_url}})
+    if not (gate.is_secure or gate.is_local):
+        say("Without https, links and passwords can be read by everybody on their way.")
     say(f"The gate is open at {place}, for clients at {gate.settings.gate_url}")
     try:
         await ending.wait()

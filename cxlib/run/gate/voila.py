@@ -8,7 +8,6 @@ contents, no query socket, no themes.
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -82,8 +81,6 @@ class Voiced:
     """Goes before a handler of Voilà's or Jupyter's: gives it Voilà's settings instead of the gate's."""
 
     dashboards: Any
-    request: Any
-    path_kwargs: Mapping[str, str]
 
     def initialize(self, dashboards: Any, **options: Any) -> None:
         self.dashboards = dashboards
@@ -98,41 +95,30 @@ class Voiced:
         return found
 
 
-class OfSession(Voiced):
-    """Goes before a handler of one kernel: it is of this session and of this run, or nobody's business."""
-
-    async def prepare(self) -> None:
-        visit, named = self.request.visit, self.path_kwargs
-        kernels: Kernels = self.dashboards.voila.kernels
-        if not kernels.is_of(named["kernel"], visit.session, named["run"]):
-            raise HTTPError(403)
-        await super().prepare()  # type: ignore[misc]
-
-
-class OneKernel(OfSession, KernelHandler):
+class OneKernel(Voiced, KernelHandler):
     """Says how a kernel is; it is neither named nor ended here."""
 
     SUPPORTED_METHODS = ("GET",)
 
-    async def get(self, run: str, kernel: str) -> None:
+    async def get(self, kernel: str) -> None:
         if kernel not in self.kernel_manager:
             raise HTTPError(404)
         await super().get(kernel)
 
 
-class Channels(OfSession, VoilaKernelWebsocketHandler):
+class Channels(Voiced, VoilaKernelWebsocketHandler):
     """Carries what widgets say; whatever would run code is refused by its type."""
 
-    async def get(self, run: str, kernel: str) -> None:
+    async def get(self, kernel: str) -> None:
         if kernel not in self.kernel_manager:
             raise HTTPError(404)
         await super().get(kernel)
 
 
-class Ending(OfSession, VoilaShutdownKernelHandler):
+class Ending(Voiced, VoilaShutdownKernelHandler):
     """Ends a kernel when its page goes."""
 
-    async def post(self, run: str, kernel: str) -> None:
+    async def post(self, kernel: str) -> None:
         await self.dashboards.voila.kernels.end(kernel)
         self.set_status(204)
         self.finish()

@@ -27,6 +27,7 @@ from jupyter_client.manager import AsyncKernelManager
 from jupyter_core.paths import jupyter_runtime_dir
 
 from cxlib.run.kernels.surroundings import scrubbed_environment
+from cxlib.run.memory import peak_mb
 
 # The kernelspec of reports, and the one that stands in where it is not installed.
 KERNEL, STOCK = "cx", "python3"
@@ -65,10 +66,13 @@ class ReportKernelManager(AsyncKernelManager):
 
     It is talked to by sockets in the user's runtime folder: no port that another process could take,
     nor one that another user could listen on. `folder` is where the kernel works; this process stays where
-    it is, so that several notebooks can run at once.
+    it is, so that several notebooks can run at once. `peak_mb` is the highest resident memory of the last
+    kernel of this class that was shut down, in MB of 10⁶ bytes; None where it is not known, as of one that
+    died.
     """
 
     folder: Path | None = None
+    peak_mb: float | None = None
 
     def __init__(self, **kw: Any) -> None:
         if os.name == "posix":
@@ -86,6 +90,13 @@ class ReportKernelManager(AsyncKernelManager):
 
     pre_start_kernel = _async_pre_start_kernel
 
+    async def _async_shutdown_kernel(self, now: bool = False, restart: bool = False) -> None:
+        # While it lives: of a process that has ended, the system tells no peak.
+        type(self).peak_mb = peak_mb(self.provisioner.pid) if self.has_kernel else None
+        await super()._async_shutdown_kernel(now=now, restart=restart)
+
+    shutdown_kernel = _async_shutdown_kernel
+
 
 def _runtime() -> Path:
     folder = Path(jupyter_runtime_dir())
@@ -94,7 +105,7 @@ def _runtime() -> Path:
 
 
 def manager_in(folder: Path) -> type[ReportKernelManager]:
-    """Return a kernel manager whose kernels work in a folder."""
+    """Return a kernel manager of its own, whose kernels work in a folder."""
     return type("ReportKernelManager", (ReportKernelManager,), {"folder": folder})
 
 

@@ -18,7 +18,9 @@ from tornado.httpclient import HTTPClientError, HTTPRequest
 from tornado.websocket import websocket_connect
 
 from cxlib.run.gate.chapters import needed_lines
+from cxlib.run.gate.dashboards import POLICY
 from cxlib.run.gate.kernels import SPOKEN, FullError, Kernels, Limits
+from cxlib.run.gate.rules import Rule
 from tests.gates import Browser, Running, make_run, running
 from tests.made import Made
 
@@ -89,7 +91,9 @@ def live(page: Any) -> None:
 
 
 def clean(seen: Any, here: Running) -> None:
-    outside = [one for one in seen.requests if not one.startswith((f"{here.url}/", here.url.replace("http", "ws")))]
+    outside = [
+        one for one in seen.requests if not one.startswith((f"{here.url}/", here.url.replace("http", "ws")))
+    ]
     assert (seen.errors, seen.alerts, seen.violations, outside) == ([], [], [], [])
 
 
@@ -113,7 +117,9 @@ def test_from_the_link_to_the_dashboard_to_a_slider_to_a_download(
     assert sorted(took)[len(took) // 2] < 200
     assert "If Committed leadership stood so" in said.inner_text()
     # The picture follows once the slider rests.
-    page.wait_for_function("document.querySelector('#live-try figure .cx-summary').textContent.startsWith('If')")
+    page.wait_for_function(
+        "document.querySelector('#live-try figure .cx-summary').textContent.startsWith('If')"
+    )
     page.wait_for_selector("#live-try .cx-plot svg", timeout=10_000)
     clean(seen, harbour)
     page.get_by_role("link", name="All results").click()
@@ -130,9 +136,12 @@ def slide(page: Any) -> list[float]:
         window.cxTook = []; let since = 0;
         new MutationObserver(() => {
           const now = document.querySelector('#live-try .cx-said')?.textContent;
-          if (since && now && now !== window.cxSaid) { window.cxTook.push(performance.now() - since); since = 0; }
+          if (since && now && now !== window.cxSaid) {
+            window.cxTook.push(performance.now() - since);
+            since = 0;
+          }
           window.cxSaid = now;
-        }).observe(document.querySelector('#live-try'), {childList: true, subtree: true, characterData: true});
+        }).observe(document.querySelector('#live-try'), {childList: true, subtree: true});
         window.cxSaid = document.querySelector('#live-try .cx-said').textContent;
         document.addEventListener('keydown', () => { since = performance.now(); }, true);
         }"""
@@ -154,7 +163,9 @@ def test_a_view_stays_in_the_address_and_goes_along(harbour: Running, visit: Cal
     live(page)
     page.locator("#live-look select").nth(1).select_option(index=2)
     page.wait_for_url("**segment=role*")
-    page.wait_for_function("document.querySelector('#live-look .cx-said').textContent.startsWith('Frontline')")
+    page.wait_for_function(
+        "document.querySelector('#live-look .cx-said').textContent.startsWith('Frontline')"
+    )
     page.get_by_role("link", name="Committed leadership").first.click()
     page.wait_for_url("**/dashboard/leadership?segment=role*")
     live(page)
@@ -228,7 +239,11 @@ def test_axe_finds_nothing_serious_on_a_dashboard(
 ) -> None:
     found = {}
     page = visit(
-        harbour.url + harbour.link("harbour"), width=width, color_scheme=scheme, offline=False, bypass_csp=True
+        harbour.url + harbour.link("harbour"),
+        width=width,
+        color_scheme=scheme,
+        offline=False,
+        bypass_csp=True,
     ).page
     for path in ("", "/leadership"):
         page.goto(f"{harbour.url}/runs/{run_of(harbour)}/dashboard{path}")
@@ -253,7 +268,8 @@ def test_another_clients_word_is_nowhere_in_page_or_widgets(
     states = page.evaluate(
         """async () => {
         const held = await Promise.all(Object.values(window.jupyterapp.widgetManager._models));
-        return JSON.stringify(held.map((one) => one.attributes), (key, value) => key === 'layout' || key === 'style' || key === 'children' ? null : value);
+        const loose = new Set(['layout', 'style', 'children']);
+        return JSON.stringify(held.map((one) => one.attributes), (key, value) => loose.has(key) ? null : value);
         }"""
     )
     assert "Frontline" in states
@@ -331,6 +347,44 @@ def test_another_sessions_kernel_is_nobodys_business(harbour: Running) -> None:
     wait_until(lambda: id_ not in kernels(harbour), 10)
 
 
+# Which rule each route has, a second time: a new route, or another rule, stands here or fails.
+RULES = {
+    "dashboard": Rule.RUN, "chapter": Rule.RUN, "kernel": Rule.KERNEL, "channels": Rule.KERNEL,
+    "ending": Rule.KERNEL, "front-end": Rule.OPEN,
+}  # fmt: skip
+
+
+def test_every_route_of_a_dashboard_is_for_its_own_reader(harbour: Running) -> None:
+    mine, id_ = started(harbour)
+    routes = harbour.dashboards.routes
+    assert {route.name: route.rule for route in routes} == RULES
+    assert set(RULES) < {route.name for route in harbour.gate.routes}
+    version = harbour.dashboards.front_end.version
+    names = {
+        "run": run_of(harbour), "kernel": id_, "chapter": "leadership", "version": version,
+        "part": "static/voila.js",
+    }  # fmt: skip
+    strangers = (harbour.browser(), harbour.client("other"), harbour.client("harbour", "Fritz"))
+    for route in sorted(routes, key=lambda one: one.name == "ending"):
+        path = route.address(**{name: names[name] for name in names if f"{{{name}}}" in route.path})
+        for which, browser in enumerate(strangers):
+            answer = browser.ask("POST", path, {}) if route.name == "ending" else browser.get(path)
+            is_let_in = route.rule is Rule.OPEN or (route.rule is Rule.RUN and which == 2)
+            assert (answer.status == 200) == is_let_in, (route.name, which, answer.status)
+            assert is_let_in or answer.status in (403, 404)
+        if route.name in ("kernel", "front-end"):
+            assert mine.get(path).status == 200
+    for part in ("static/../../x", "static/%2e%2e/x", "etc/passwd", "labextensions/package.json"):
+        assert strangers[0].get(f"/front-end/{version}/{part}").status == 404
+
+
+def test_a_dashboards_policy_lets_no_code_in() -> None:
+    script = POLICY.partition("script-src ")[2].partition(";")[0]
+    assert script == "'self'"
+    for loose in ("unsafe-eval", "blob:", "http", "*"):
+        assert loose not in POLICY
+
+
 def test_nothing_that_is_sent_to_a_kernel_runs(harbour: Running, tmp_path: Path) -> None:
     mine, id_ = started(harbour)
     path = f"/live/api/kernels/{id_}/channels"
@@ -375,7 +429,7 @@ def test_a_kernel_sees_nothing_of_the_server(harbour: Running) -> None:
     text = "".join(said)
     names = {name for name, _ in eval(text.partition("] ")[0] + "]")}
     assert SECRET not in text
-    assert not {"QUERY_STRING", "SCRIPT_NAME", "VOILA_REQUEST_URL", "CX_HOME", "CX_DATABASE_URL", "CX_SECRET"} & names
+    assert not {one for one in names if one.startswith(("CX_", "QUERY", "SCRIPT", "SERVER", "VOILA_REQ"))}
     assert run_of(harbour) in text
     assert SECRET.encode() not in Path(f"/proc/{pid}/cmdline").read_bytes()
 

@@ -22,7 +22,7 @@ LOWEST, HIGHEST, STEP = 1.0, 5.0, 0.1
 
 
 def sliders(named: Mapping[str, tuple[str, float, float, float, float]]) -> dict[str, widgets.FloatSlider]:
-    """Make sliders of id → name, value, lowest, highest and step: of levels here, of assumptions elsewhere."""
+    """Make sliders of id → name, value, lowest, highest, step: of levels here, of assumptions elsewhere."""
     return {
         id_: widgets.FloatSlider(
             value=value, min=low, max=high, step=step, description=name, readout_format=".1f",
@@ -103,9 +103,7 @@ def answered(eng: Engagement, today: Order, levels: Mapping[str, float]) -> list
             (
                 _("Start here"),
                 step_names(then.start_here, eng.instrument) or _("every step stands"),
-                as_today(
-                    step_names(today.start_here, eng.instrument) or _("every step stands")
-                ),
+                as_today(step_names(today.start_here, eng.instrument) or _("every step stands")),
             ),
             (
                 _("Effective maturity"),

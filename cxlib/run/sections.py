@@ -18,9 +18,9 @@ from markupsafe import Markup, escape
 from cxlib import look
 from cxlib.errors import ReportError
 from cxlib.exports.document import Cover
+from cxlib.figures import VEGALITE, figure
 from cxlib.formats import day
 from cxlib.language import Words, words_of
-from cxlib.figures import VEGALITE, figure
 from cxlib.run.vetting import scroller, vetted
 
 if TYPE_CHECKING:

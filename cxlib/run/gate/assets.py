@@ -1,4 +1,4 @@
-"""The style sheets, scripts and fonts of the gate's pages: named by their content, so that a browser keeps them."""
+"""Style sheets, scripts and fonts of the gate's pages: named by their content, so that a browser keeps them."""
 
 from __future__ import annotations
 

@@ -95,7 +95,7 @@ class Dashboards:
         )
 
     def start(self, gate: Any) -> None:
-        """Tell the gate whose each kernel is, and make what the first visitor would wait for: some seconds."""
+        """Tell the gate whose each kernel is, and make what the first visitor would wait some seconds for."""
         # The guard's rule for kernels reads the very entries by which kernels are counted and ended.
         gate.kernels, self.voila.kernels.still = self.voila.kernels.held, gate.still
         gate.assets.add_script("vega", vega_bundle())

@@ -58,9 +58,7 @@ class FrontEnd:
 
 
 def _under(root: Path, name: str) -> dict[str, Path]:
-    return {
-        f"{name}/{path.relative_to(root).as_posix()}": path for path in root.rglob("*") if path.is_file()
-    }
+    return {f"{name}/{path.relative_to(root).as_posix()}": path for path in root.rglob("*") if path.is_file()}
 
 
 @lru_cache(maxsize=256)

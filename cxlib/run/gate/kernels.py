@@ -121,9 +121,7 @@ class Kernels(AsyncMappingKernelManager):
     async def begin(self, id_: str, folder: Path) -> str:
         """Start the kernel that a place was kept for, in a run's folder."""
         self._watch = self._watch or asyncio.create_task(self._keep_watch())
-        started: str = await super().start_kernel(
-            kernel_id=id_, kernel_name=report_kernel(), cwd=str(folder)
-        )
+        started: str = await super().start_kernel(kernel_id=id_, kernel_name=report_kernel(), cwd=str(folder))
         return started
 
     async def end(self, id_: str) -> None:
@@ -157,7 +155,7 @@ class Kernels(AsyncMappingKernelManager):
                 await self.look_around()
 
     async def look_around(self) -> None:
-        """End what nobody looks at, what nobody touched for long, and what belongs to a session that ended."""
+        """End what nobody looks at, what nobody touched for long, and what a session that ended had."""
         now = time.monotonic()
         goes_on: dict[str, bool] = {}
         for id_, one in list(self.held.items()):
@@ -184,4 +182,3 @@ class Kernels(AsyncMappingKernelManager):
 
 class FullError(Exception):
     """No place for one more kernel: "all" are taken, or "yours"."""
-

@@ -269,7 +269,7 @@ def test_another_clients_word_is_nowhere_in_page_or_widgets(
         """async () => {
         const held = await Promise.all(Object.values(window.jupyterapp.widgetManager._models));
         const loose = new Set(['layout', 'style', 'children']);
-        return JSON.stringify(held.map((one) => one.attributes), (key, value) => loose.has(key) ? null : value);
+        return JSON.stringify(held.map((one) => one.attributes), (key, one) => loose.has(key) ? null : one);
         }"""
     )
     assert "Frontline" in states

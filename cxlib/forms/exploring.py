@@ -99,7 +99,7 @@ def _look(eng: Engagement, wave: str, group: Group, step: str, item: str) -> lis
     _ = eng.words
     seen = eng.at(wave)
     scores = group.of(seen.scores(by=group.cut, step=step or None))
-    who = group.name or _("everyone")
+    who = _capital(group.name or _("everyone"))
     source = f"{seen.source} · {who}"
     if item:
         answers = group.of(seen.distribution(by=group.cut, items=[item]))
@@ -112,6 +112,10 @@ def _look(eng: Engagement, wave: str, group: Group, step: str, item: str) -> lis
     kind = "item" if step else "step"
     sentence = said(_of_steps(eng, scores, kind, who, seen.wave.name))
     return [sentence, tables.scorecard(scores, eng.instrument, kind=kind), _chart(eng, scores, kind, source)]
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]
 
 
 def _chart(eng: Engagement, scores: pd.DataFrame, kind: str, source: str) -> Any:

@@ -1,4 +1,4 @@
-"""Style sheets, scripts and fonts of the gate's pages: named by their content, so that a browser keeps them."""
+"""Style sheets, scripts and fonts of the gate's pages: named by their content, so that browsers keep them."""
 
 from __future__ import annotations
 

@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from markupsafe import Markup
 
-from cxlib.errors import ReportError
-from cxlib.language import words_of
+from cxlib.errors import NotFoundError, ReportError
+from cxlib.language import Words, words_of
 from cxlib.look import as_is
 from cxlib.run.gate.shelf import Edition, read
 from cxlib.run.reports import MANIFEST, REPORT
@@ -162,12 +162,20 @@ def places(notebook: NotebookNode, language: str) -> list[Place]:
             for one in cells[at + 1 :]
             if one.cell_type == "markdown" and not {EXPLORE, "workshop"} & set(one.metadata.get("tags", []))
         )
-        before = next((say(one) for one in after if one.startswith("## ")), "")
+        before = next((_said(say, one) for one in after if one.startswith("## ")), "")
         heading = before.splitlines()[0].removeprefix("## ") if before else ""
-        source = say(cell.source)
+        source = _said(say, cell.source)
         title = source.splitlines()[0].lstrip("# ")
         found.append(Place(str(cell.id), title, markdown_of(source), heading))
     return found
+
+
+def _said(say: Words, text: str) -> str:
+    """Say a notebook's words in the engagement's language; those of an older notebook as they stand."""
+    try:
+        return say(text)
+    except NotFoundError:
+        return text
 
 
 def live_notebook(one: Edition, chapter: Chapter, view: str) -> NotebookNode:

@@ -91,7 +91,7 @@ def kernels() -> dict[int, float]:
 
 
 def stock_notebook(run: Path, folder: Path) -> Path:
-    """Copy the run's notebook as a stock Voilà would be given it: without the room's cells, all else alike."""
+    """Copy the run's notebook for a stock Voilà: without the room's cells, all else alike."""
     notebook = nbformat.read(run / "notebooks" / NOTEBOOK, as_version=4)
     kept = []
     for cell in notebook.cells:

@@ -434,6 +434,14 @@ def test_a_kernel_sees_nothing_of_the_server(harbour: Running) -> None:
     assert SECRET.encode() not in Path(f"/proc/{pid}/cmdline").read_bytes()
 
 
+def test_a_kernel_may_hold_less_than_a_reports(harbour: Running) -> None:
+    _, id_ = started(harbour)
+    pid = kernels(harbour).get_kernel(id_).provisioner.pid
+    limits = Path(f"/proc/{pid}/limits").read_text(encoding="utf-8")
+    line = next(one for one in limits.splitlines() if one.startswith("Max data size"))
+    assert line.split()[3] == str(QUICK.memory_mb * 1_000_000)
+
+
 def test_a_session_that_ended_keeps_no_kernel(harbour: Running) -> None:
     mine, id_ = started(harbour)
     form = mine.get("/results").form

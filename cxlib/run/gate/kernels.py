@@ -7,6 +7,7 @@ process's environment, works in its run's folder, and ends when nobody looks at 
 from __future__ import annotations
 
 import asyncio
+import sys
 import time
 import uuid
 from collections import Counter
@@ -20,6 +21,7 @@ from jupyter_client.ioloop.restarter import AsyncIOLoopKernelRestarter
 from jupyter_server.services.kernels.kernelmanager import AsyncMappingKernelManager, ServerKernelManager
 
 from cxlib.run.kernels import ReportKernelManager, report_kernel
+from cxlib.run.kernels.child import limit_memory
 
 # What a page may say to its kernel: enough for widgets, and nothing that runs code.
 SPOKEN: Final = (
@@ -34,6 +36,7 @@ class Limits:
     Attributes
     ----------
     most : kernels in all; at 50 MB each, what the machine has memory for.
+    memory_mb : MB of data that a kernel may hold.
     most_of_one : kernels of one session: a few tabs, and no more.
     alone_seconds : how long a kernel outlives its last page.
     first_seconds : how long a new one waits for its page.
@@ -43,6 +46,7 @@ class Limits:
 
     most: int = 100
     most_of_one: int = 6
+    memory_mb: int = 1024
     alone_seconds: float = 15.0
     first_seconds: float = 60.0
     idle_seconds: float = 1800.0
@@ -122,7 +126,19 @@ class Kernels(AsyncMappingKernelManager):
         """Start the kernel that a place was kept for, in a run's folder."""
         self._watch = self._watch or asyncio.create_task(self._keep_watch())
         started: str = await super().start_kernel(kernel_id=id_, kernel_name=report_kernel(), cwd=str(folder))
+        if id_ not in self.held:
+            # Its page was closed while it started.
+            await self.end(id_)
+            raise RuntimeError("the page went before its kernel came")
+        self._limit(id_)
         return started
+
+    def _limit(self, id_: str) -> None:
+        """Let a kernel hold less than one that makes a report: it shows a chapter, and there are many."""
+        pid = getattr(self.get_kernel(id_).provisioner, "pid", None)
+        if pid and sys.platform == "linux":
+            with suppress(OSError, ValueError):
+                limit_memory(self.limits.memory_mb * 1_000_000, pid)
 
     async def end(self, id_: str) -> None:
         """End a kernel at once, if it is there still, and give its place free."""
@@ -156,6 +172,8 @@ class Kernels(AsyncMappingKernelManager):
 
     async def look_around(self) -> None:
         """End what nobody looks at, what nobody touched for long, and what a session that ended had."""
+        for id_ in set(self.list_kernel_ids()) - set(self.held):
+            await self.end(id_)
         now = time.monotonic()
         goes_on: dict[str, bool] = {}
         for id_, one in list(self.held.items()):

@@ -117,9 +117,7 @@ def test_from_the_link_to_the_dashboard_to_a_slider_to_a_download(
     assert sorted(took)[len(took) // 2] < 200
     assert "If Committed leadership stood so" in said.inner_text()
     # The picture follows once the slider rests.
-    page.wait_for_function(
-        "document.querySelector('#live-try figure .cx-summary').textContent.startsWith('If')"
-    )
+    wait_until(lambda: page.locator("#live-try figure .cx-summary").first.text_content().startswith("If"), 15)
     page.wait_for_selector("#live-try .cx-plot svg", timeout=10_000)
     clean(seen, harbour)
     page.get_by_role("link", name="All results").click()
@@ -163,9 +161,7 @@ def test_a_view_stays_in_the_address_and_goes_along(harbour: Running, visit: Cal
     live(page)
     page.locator("#live-look select").nth(1).select_option(index=2)
     page.wait_for_url("**segment=role*")
-    page.wait_for_function(
-        "document.querySelector('#live-look .cx-said').textContent.startsWith('Frontline')"
-    )
+    wait_until(lambda: page.locator("#live-look .cx-said").first.text_content().startswith("Frontline"), 15)
     page.get_by_role("link", name="Committed leadership").first.click()
     page.wait_for_url("**/dashboard/leadership?segment=role*")
     live(page)

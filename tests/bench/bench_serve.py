@@ -30,7 +30,7 @@ from rich.table import Table
 from tests.bench.harness import console, write
 from tests.conftest import FLAGS
 
-ROUNDS, LATER = 3, 3
+ROUNDS, LATER = int(os.environ.get("CX_BENCH_ROUNDS", "3")), 3
 OPEN_AT_ONCE = 5
 ENGAGEMENT = "harbour"
 NOTEBOOK = "0_overview.ipynb"
@@ -121,7 +121,9 @@ def opened(page: Any, address: str, chart: str) -> tuple[float, float]:
     select = page.locator(".widget-dropdown select").nth(1)
     before = page.evaluate(SAID)
     select.select_option(index=2)
-    page.wait_for_function(f"({SAID}) !== {json.dumps(before)}", timeout=120_000, polling=20)
+    # From here and not by the page: its policy lets no expression be evaluated.
+    while page.evaluate(SAID) == before:
+        time.sleep(0.01)
     return first, time.perf_counter() - started
 
 

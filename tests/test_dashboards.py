@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import json
 import os
 import shutil
@@ -227,6 +228,46 @@ def test_kernels_end_soon_after_their_pages(harbour: Running, visit: Callable[..
     pid = pid_of(harbour)
     seen.page.close()
     wait_until(lambda: not kernels(harbour).held and not Path(f"/proc/{pid}").exists(), 10)
+
+
+IMAGE = "</script><img src=x onerror=alert(1)>"
+DRAWING = "<svg onload=alert(1)>"
+QUOTE = "\"' onmouseover=alert(1) x='{{7*7}}{name}"
+
+
+def test_markup_in_a_name_is_text_in_the_widgets_too(harbour: Running, visit: Callable[..., Any]) -> None:
+    plain = next((harbour.gate.settings.runs / "harbour" / "2026-spring").glob(f"{run_of(harbour)}"))
+    folder = plain.with_name("20260324T093059Z-0000abcd")
+    shutil.copytree(plain, folder)
+    path = folder / "extract" / "extract.json"
+    facts = json.loads(path.read_text(encoding="utf-8"))
+    facts |= {"client": IMAGE, "segments": {"hotel": QUOTE, "department": DRAWING}}
+    for one in facts["waves"]:
+        one["name"] = DRAWING + one["id"]
+    path.write_text(json.dumps(facts), encoding="utf-8")
+    manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
+    manifest["files"]["extract/extract.json"] = hashlib.sha256(path.read_bytes()).hexdigest()
+    (folder / "manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
+    harbour.publish(folder)
+    try:
+        seen = visit(harbour.url + harbour.link("harbour"), offline=False)
+        page = seen.page
+        page.goto(f"{harbour.url}/runs/{folder.name}/dashboard")
+        live(page)
+        said = page.locator("#live-look .cx-said").first
+        groups = page.locator("#live-look select").nth(1)
+        for mark in (QUOTE, DRAWING):
+            names = [one.text_content().replace("\xa0", " ") for one in groups.locator("option").all()]
+            groups.select_option(index=next(n for n, name in enumerate(names) if mark in name))
+            wait_until(lambda mark=mark: mark in said.text_content(), 15)
+        assert IMAGE in page.locator(".cx-dash-head").inner_text()
+        page.get_by_role("slider", name="Committed leadership").press("ArrowRight")
+        tried = page.locator("#live-try .cx-said")
+        wait_until(lambda: tried.text_content().startswith("If"), 15)
+        page.mouse.move(400, 400)
+        assert (seen.errors, seen.alerts, seen.violations) == ([], [], [])
+    finally:
+        harbour.access.unpublish(folder.name, actor="test")
 
 
 @pytest.mark.parametrize(("width", "scheme"), WIDTHS)

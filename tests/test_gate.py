@@ -600,6 +600,7 @@ def test_serving_ends_when_asked_and_finishes_what_it_began(tmp_path: Path) -> N
         first = json.loads(process.stderr.readline())
         assert first["event"] == "started"
         port = int(first["listening"].rpartition(":")[2])
+        assert first["public"] == first["listening"]
         browser = Browser(("127.0.0.1", port))
         path = publishing.mint_link(settings, "acme", to="Erika").address.removeprefix(settings.gate_url)
         assert browser.get(path).status == 303

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 from collections.abc import Callable, Sequence
+from socket import socket
 from typing import Final
 
 from tornado.httpserver import HTTPServer
@@ -16,7 +17,7 @@ from cxlib.run.gate.gate import Gate
 from cxlib.run.gate.kernels import Limits
 from cxlib.run.gate.operating import log, log_to_stderr
 from cxlib.run.gate.rules import Route
-from cxlib.settings import Settings
+from cxlib.settings import LOCAL_GATE, Settings
 from cxlib.store import Store
 
 # Nobody uploads anything here: a form is a few lines.
@@ -43,7 +44,7 @@ def serve(
     port
         0 takes a free one.
     url
-        Where clients reach it; by default the setting's.
+        Where clients reach it; by default the setting's, or where it listens if that says nothing.
     limits
         How many kernels the dashboards may have, and for how long.
 
@@ -52,25 +53,29 @@ def serve(
     SettingsError
         If the port is taken, or the address is none of this machine's.
     """
-    log_to_stderr()
-    asyncio.run(_serve(settings, host, port, url, more, limits, say))
-
-
-async def _serve(
-    settings: Settings,
-    host: str,
-    port: int,
-    url: str,
-    more: Sequence[Route],
-    limits: Limits | None,
-    say: Callable[[str], None],
-) -> None:
     try:
         sockets = bind_sockets(port, host)
     except OSError as error:
         raise SettingsError(
             f"cannot listen on {host}, port {port}: {error.strerror or error}", fix="Choose another --port."
         ) from None
+    log_to_stderr()
+    asyncio.run(_serve(settings, sockets, url, more, limits, say))
+
+
+async def _serve(
+    settings: Settings,
+    sockets: list[socket],
+    url: str,
+    more: Sequence[Route],
+    limits: Limits | None,
+    say: Callable[[str], None],
+) -> None:
+    host, port, *_ = sockets[0].getsockname()
+    place = f"http://{f'[{host}]' if ':' in host else host}:{port}"
+    # Who says no address and another port means that port.
+    if not url and settings.gate_url == LOCAL_GATE:
+        url = place
     dashboards = Dashboards(settings, limits)
     gate = Gate(settings, Store.open(settings), url=url, more=(*dashboards.routes, *more))
     gate.warm()
@@ -87,7 +92,6 @@ async def _serve(
     loop = asyncio.get_running_loop()
     for one in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(one, ending.set)
-    place = f"http://{host}:{sockets[0].getsockname()[1]}"
     log.info("started", extra={"about": {"listening": place, "public": gate.settings.gate_url}})
     if not (gate.is_secure or gate.is_local):
         say("Without https, links and passwords can be read by everybody on their way.")

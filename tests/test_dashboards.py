@@ -479,6 +479,15 @@ def test_a_kernel_may_hold_less_than_a_reports(harbour: Running) -> None:
     assert line.split()[3] == str(QUICK.memory_mb * 1_000_000)
 
 
+def test_kernels_are_counted_for_whoever_watches(harbour: Running) -> None:
+    def counted() -> float:
+        return float(harbour.gate.metrics.registry.get_sample_value("cx_gate_kernels"))
+
+    assert counted() == 0
+    started(harbour)
+    assert counted() == 1
+
+
 def test_a_session_that_ended_keeps_no_kernel(harbour: Running) -> None:
     mine, id_ = started(harbour)
     form = mine.get("/results").form

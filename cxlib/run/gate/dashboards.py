@@ -13,6 +13,7 @@ from functools import cached_property
 from types import MappingProxyType
 from typing import Any, Final
 
+from prometheus_client import Gauge
 from tornado.iostream import StreamClosedError
 
 from cxlib.errors import ReportError
@@ -99,6 +100,8 @@ class Dashboards:
         # The guard's rule for kernels reads the very entries by which kernels are counted and ended.
         gate.kernels, self.voila.kernels.still = self.voila.kernels.held, gate.still
         gate.assets.add_script("vega", vega_bundle())
+        held, about = self.voila.kernels.held, "Kernels of dashboards, those being started included."
+        Gauge("cx_gate_kernels", about, registry=gate.metrics.registry).set_function(lambda: len(held))
 
     async def close(self) -> None:
         """End every kernel."""

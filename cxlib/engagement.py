@@ -14,6 +14,7 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
 from cxlib import findings, ordering, planning, scoring
+from cxlib.choices import Shown, shown_groups
 from cxlib.commentary import BUSINESS, OVERVIEW, Commentary, sentences_of
 from cxlib.errors import NotFoundError, ReadOnlyError, nearest
 from cxlib.extract import Extract, Facts, WaveFacts
@@ -110,6 +111,20 @@ class Engagement:
     def is_empty(self) -> bool:
         """Whether nobody answered in this wave."""
         return not (self.extract.release.groups[WAVE] == self.wave.id).any()
+
+    def groups(self, wave: str = "") -> tuple[Shown, ...]:
+        """Return the groups that are shown of a wave, by default this one, in the order of the plan."""
+        held, facts = self.extract.release, self.facts
+        return shown_groups(
+            held.groups, held.cuts, self.instrument, facts.segments, wave=wave or self.wave.id
+        )
+
+    def at(self, wave: str) -> Engagement:
+        """Return another wave of the same extract, to read from."""
+        if wave == self.wave.id:
+            return self
+        found: Engagement = self._once(("at", wave), lambda: Engagement(self.extract, wave))
+        return found
 
     def is_assessed(self, step: str) -> bool:
         """Whether any item of a step was asked in this wave, hidden answers included."""

@@ -7,7 +7,7 @@ import hashlib
 import http.client
 import json
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Coroutine, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -21,7 +21,9 @@ from tornado.httpserver import HTTPServer
 from tornado.netutil import bind_sockets
 
 from cxlib.exports.document import Cover
+from cxlib.run.gate.dashboards import Dashboards
 from cxlib.run.gate.gate import Gate
+from cxlib.run.gate.kernels import Limits
 from cxlib.run.gate.passwords import hashed
 from cxlib.run.gate.rules import Route
 from cxlib.run.pages import render
@@ -103,6 +105,12 @@ class Running:
 
     gate: Gate
     port: int
+    dashboards: Dashboards
+    loop: asyncio.AbstractEventLoop
+
+    def do(self, work: Coroutine[Any, Any, Any]) -> Any:
+        """Do something in the gate's own loop, and wait for it."""
+        return asyncio.run_coroutine_threadsafe(work, self.loop).result(60)
 
     @property
     def url(self) -> str:
@@ -144,31 +152,38 @@ class Running:
 
 
 @contextmanager
-def running(home: Path, *, url: str = "", more: Sequence[Route] = ()) -> Iterator[Running]:
-    """Run a gate in a thread of its own, as `cx serve` runs it in a process."""
+def running(
+    home: Path, *, url: str = "", more: Sequence[Route] = (), limits: Limits | None = None
+) -> Iterator[Running]:
+    """Run a gate in a thread of its own, as `cx serve` runs it in a process; with limits, with dashboards."""
     settings = settings_of(home)
     sockets = bind_sockets(0, "127.0.0.1")
     port = sockets[0].getsockname()[1]
     started, ending, held = threading.Event(), [], []
 
     async def run() -> None:
-        gate = Gate(settings, Store.open(settings), url=url or f"http://127.0.0.1:{port}", more=more)
+        dashboards = Dashboards(settings, limits)
+        routes = (*more, *(dashboards.routes if limits else ()))
+        gate = Gate(settings, Store.open(settings), url=url or f"http://127.0.0.1:{port}", more=routes)
+        if limits:
+            await gate.ask(dashboards.start, gate)
         server = HTTPServer(gate.application, max_body_size=64 * 1024)
         server.add_sockets(sockets)
         end = asyncio.Event()
         ending.extend([asyncio.get_running_loop(), end])
-        held.append(gate)
+        held.extend([gate, dashboards])
         started.set()
         await end.wait()
         server.stop()
         await server.close_all_connections()
+        await dashboards.close()
         gate.close()
 
     thread = threading.Thread(target=lambda: asyncio.run(run()), daemon=True)
     thread.start()
     assert started.wait(60)
     try:
-        yield Running(held[0], port)
+        yield Running(held[0], port, held[1], ending[0])
     finally:
         ending[0].call_soon_threadsafe(ending[1].set)
         thread.join(30)

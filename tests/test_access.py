@@ -26,11 +26,13 @@ from tornado.websocket import WebSocketHandler
 
 from cxlib.errors import ContractError
 from cxlib.run import gate as package
+from cxlib.run.gate.dashboards import Dashboards
 from cxlib.run.gate.gate import Nowhere, Started
 from cxlib.run.gate.guard import Guarded
 from cxlib.run.gate.portal import Answer as Page
 from cxlib.run.gate.routes import ROUTES
 from cxlib.run.gate.rules import Route, Rule
+from cxlib.settings import read_settings
 from tests.gates import Answer, Browser, Running, make_run, running
 
 UNKNOWN = "20260101T000000Z-00000000"
@@ -392,7 +394,8 @@ def test_every_handler_of_the_gate_has_a_route() -> None:
             for _name, kind in inspect.getmembers(module, inspect.isclass)
             if issubclass(kind, RequestHandler) and kind.__module__.startswith(package.__name__)
         }
-    assert found - {route.handler for route in ROUTES} == {Guarded, Nowhere, Page}
+    routes = (*ROUTES, *Dashboards(read_settings()).routes)
+    assert found - {route.handler for route in routes} == {Guarded, Nowhere, Page}
 
 
 @pytest.mark.parametrize("path", [

@@ -277,6 +277,11 @@ def quit_by_itself(kernel: Kernel) -> object:
     return eventually(lambda: not kernel.manager.is_alive()), process.returncode
 
 
+def hears_of_widgets(kernel: Kernel) -> object:
+    """Name the targets by which a page asks for widgets: for all at once, and for one."""
+    return kernel.run("import ipywidgets; print(sorted(get_ipython().kernel.comm_manager.targets))")
+
+
 def told_about_itself(kernel: Kernel) -> object:
     names = "sys.argv[1], sys.path, sys.flags.safe_path, sys.flags.utf8_mode, sys.executable, __name__"
     return kernel.run(f"import gc, sys; print({names}, gc.isenabled())")
@@ -293,6 +298,7 @@ def told_about_itself(kernel: Kernel) -> object:
         without_standard_input,
         quit_by_itself,
         told_about_itself,
+        hears_of_widgets,
         pytest.param(ended("os._exit(7)"), id="exit code 7"),
         pytest.param(ended("os.kill(os.getpid(), signal.SIGSEGV)"), id="segmentation fault"),
         pytest.param(ended("os.kill(os.getpid(), signal.SIGKILL)"), id="killed"),

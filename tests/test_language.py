@@ -45,7 +45,7 @@ def said_in_notebooks() -> Iterator[tuple[str, str]]:
     """Yield the prose of every notebook that stands in a report."""
     for path in sorted((ROOT / "notebooks").glob("[0-9]_*.ipynb")):
         for cell in json.loads(path.read_text(encoding="utf-8"))["cells"]:
-            dropped = {"workshop", "explore", "remove-cell"} & set(cell["metadata"].get("tags", []))
+            dropped = {"workshop", "remove-cell"} & set(cell["metadata"].get("tags", []))
             if cell["cell_type"] == "markdown" and not dropped:
                 yield "".join(cell["source"]), f"{path.relative_to(ROOT)}, {cell['id']}"
 

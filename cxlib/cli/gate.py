@@ -187,12 +187,18 @@ def serve(
         str, typer.Option(help="Address to listen on; behind a proxy, this machine's own.")
     ] = "127.0.0.1",
     url: Url = None,
+    kernels: Annotated[
+        int, typer.Option(min=0, help="How many dashboards may be live at once; each takes some 100 MB.")
+    ] = 100,
 ) -> None:
     """Open the gate: published runs for clients by their links, until it is interrupted."""
+    from cxlib.run.gate.kernels import Limits
     from cxlib.run.gate.serving import serve
     from cxlib.settings import read_settings
 
-    serve(read_settings(), host=host, port=port, url=url or "", say=printing.say())
+    serve(
+        read_settings(), host=host, port=port, url=url or "", limits=Limits(most=kernels), say=printing.say()
+    )
 
 
 # ── Facilitators ────────────────────────────────────────────────────────────────────────────────

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any, Final
 from cxlib.branding import Branding
 from cxlib.errors import NotFoundError, nearest
 from cxlib.exports.document import Report, clean, read_blocks
+from cxlib.figures import VEGALITE, page_spec
 from cxlib.formats import day
-from cxlib.run.figures import VEGALITE, page_spec
 from cxlib.run.sections import Written
 
 if TYPE_CHECKING:

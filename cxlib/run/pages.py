@@ -22,9 +22,9 @@ from cxlib import look
 from cxlib.branding import Branding
 from cxlib.errors import ReportError
 from cxlib.exports.document import Cover
+from cxlib.figures import as_data
 from cxlib.formats import day
 from cxlib.look import theme, variables
-from cxlib.run.figures import as_data
 from cxlib.run.sections import Remark, Written, write
 from cxlib.settings import read_settings
 

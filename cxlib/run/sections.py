@@ -18,9 +18,9 @@ from markupsafe import Markup, escape
 from cxlib import look
 from cxlib.errors import ReportError
 from cxlib.exports.document import Cover
+from cxlib.figures import VEGALITE, figure
 from cxlib.formats import day
 from cxlib.language import Words, words_of
-from cxlib.run.figures import VEGALITE, figure
 from cxlib.run.vetting import scroller, vetted
 
 if TYPE_CHECKING:
@@ -330,6 +330,12 @@ def _image(tokens: Sequence[Token], place: int, options: Any, env: Any) -> str:
     if source.startswith("data:image/"):
         return str(Markup('<img src="{}" alt="{}">').format(source, token.content))
     return str(escape(token.content))
+
+
+def markdown_of(source: str) -> Markup:
+    """Render markdown that stands inside a section but in no report, by the same rules: no HTML is kept."""
+    page = _Page(look.words("en"), words_of("en"), contents=[_Heading("", "", "")])
+    return _prose(source, page, "", 0)
 
 
 def _prose(source: str, page: _Page, number: str | None = None, opened: int = 0) -> Markup:

@@ -16,12 +16,20 @@ function merged(under, over) {
   return out;
 }
 
-const plots = [...document.querySelectorAll(".cx-plot[data-spec]")].map((element) => ({
-  element,
-  spec: JSON.parse(document.getElementById(element.dataset.spec).textContent),
-  width: 0,
-  drawn: null,
-}));
+// A page may gain and lose charts while it is read: what stands in it now is looked up before each drawing.
+let plots = [];
+function found() {
+  const known = new Map(plots.map((plot) => [plot.element, plot]));
+  const now = [...document.querySelectorAll(".cx-plot[data-spec]")];
+  const gone = plots.filter((plot) => !plot.element.isConnected);
+  for (const plot of gone) plot.drawn?.finalize();
+  plots = now.map((element) => known.get(element) ?? {
+    element,
+    spec: JSON.parse(element.parentElement.querySelector(`[id="${element.dataset.spec}"]`).textContent),
+    width: 0,
+    drawn: null,
+  });
+}
 
 function fitted(plot, width, columns) {
   const config = merged(theme, plot.spec.config ?? {});
@@ -100,6 +108,7 @@ let busy = Promise.resolve();
 function drawAll() {
   busy = busy.then(async () => {
     let since = performance.now();
+    found();
     for (const plot of plots) {
       await draw(plot);
       if (performance.now() - since > 40) {
@@ -118,6 +127,7 @@ new ResizeObserver(() => {
   if (!printing) waiting = setTimeout(drawAll, 120);
 }).observe(document.getElementById("report"));
 drawAll();
+document.addEventListener("cx-charts", drawAll);
 
 // A browser takes its picture for the printer as soon as this returns: nothing here may wait.
 window.addEventListener("beforeprint", () => {

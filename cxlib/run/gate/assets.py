@@ -1,4 +1,4 @@
-"""The style sheets and fonts of the gate's pages: named by their content, so that a browser keeps them."""
+"""Style sheets, scripts and fonts of the gate's pages: named by their content, so that browsers keep them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,11 @@ from cxlib import look
 from cxlib.branding import Branding
 from cxlib.settings import Settings
 
-_TYPES: Final = {"css": "text/css; charset=utf-8", "woff2": "font/woff2"}
+_TYPES: Final = {
+    "css": "text/css; charset=utf-8",
+    "js": "text/javascript; charset=utf-8",
+    "woff2": "font/woff2",
+}
 
 
 @dataclass(frozen=True)
@@ -43,17 +47,24 @@ class Assets:
         page = "\n".join((look.font_faces(fonts), colours, *sheets, own))
         self._add("page", "css", page.encode())
         self._add("back", "css", (template / "gate" / "back.css").read_bytes())
+        self._add("dashboard", "css", (template / "gate" / "dashboard.css").read_bytes())
+        self._add("dashboard", "js", (template / "gate" / "dashboard.js").read_bytes())
+        self._add("report", "js", (template / "report.js").read_bytes())
 
-    def address(self, prefix: str, name: str) -> str:
+    def add_script(self, name: str, text: str) -> None:
+        """Keep a script that is made and not read."""
+        self._add(name, "js", text.encode())
+
+    def address(self, prefix: str, name: str, kind: str = "css") -> str:
         """Return the path of an asset by its short name."""
-        return f"{prefix}/assets/{self._names[name]}"
+        return f"{prefix}/assets/{self._names[f'{name}.{kind}']}"
 
     def get(self, name: str) -> Asset | None:
         return self._held.get(name)
 
     def _add(self, name: str, kind: str, data: bytes) -> str:
         full = f"{name}.{hashlib.sha256(data).hexdigest()[:12]}.{kind}"
-        self._names[name], self._held[full] = full, Asset(data, _TYPES[kind])
+        self._names[f"{name}.{kind}"], self._held[full] = full, Asset(data, _TYPES[kind])
         return full
 
 

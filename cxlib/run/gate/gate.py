@@ -219,6 +219,7 @@ class Gate:
                 house=self.branding,
                 logo=self.branding.logo.address if self.branding.logo else "",
                 style=self.assets.address(self.prefix, "page"),
+                sheet=lambda name, kind: self.assets.address(self.prefix, name, kind),
                 address=self.address,
                 form=self.signatures.form_token(session) if session else "",
                 caller=visit.caller if visit else None,

@@ -44,7 +44,11 @@ ALPHABETS: Final[dict[str, str]] = {
     "file": r"report\.(?:html|pdf|docx|xlsx|pptx)|results\.json",
     "kernel": r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}",
     "token": r"[A-Za-z0-9_-]{8,32}\.[A-Za-z0-9_-]{20,64}",
-    "asset": r"[a-z0-9-]{1,64}\.[0-9a-f]{12}\.(?:css|woff2)",
+    "asset": r"[a-z0-9-]{1,64}\.[0-9a-f]{12}\.(?:css|js|woff2)",
+    "chapter": r"[a-z]+(?:_[a-z]+)*",
+    "version": r"[0-9a-f]{12}",
+    # Of Voilà's front end: what its index holds, and nothing else (see frontend.py).
+    "part": r"(?:@?[\w-][\w.-]*/)*[\w-][\w.-]*",
 }
 _NAME: Final = re.compile(r"\{(\w*)\}")
 

@@ -12,7 +12,9 @@ from tornado.httpserver import HTTPServer
 from tornado.netutil import bind_sockets
 
 from cxlib.errors import SettingsError
+from cxlib.run.gate.dashboards import Dashboards
 from cxlib.run.gate.gate import Gate
+from cxlib.run.gate.kernels import Limits
 from cxlib.run.gate.operating import log, log_to_stderr
 from cxlib.run.gate.rules import Route
 from cxlib.settings import LOCAL_GATE, Settings
@@ -32,6 +34,7 @@ def serve(
     port: int = 8866,
     url: str = "",
     more: Sequence[Route] = (),
+    limits: Limits | None = None,
     say: Callable[[str], None] = lambda line: None,
 ) -> None:
     """Serve until SIGTERM or SIGINT; then take no more, finish what was begun, and return.
@@ -42,6 +45,8 @@ def serve(
         0 takes a free one.
     url
         Where clients reach it; by default the setting's, or where it listens if that says nothing.
+    limits
+        How many kernels the dashboards may have, and for how long.
 
     Raises
     ------
@@ -55,19 +60,26 @@ def serve(
             f"cannot listen on {host}, port {port}: {error.strerror or error}", fix="Choose another --port."
         ) from None
     log_to_stderr()
-    asyncio.run(_serve(settings, sockets, url, more, say))
+    asyncio.run(_serve(settings, sockets, url, more, limits, say))
 
 
 async def _serve(
-    settings: Settings, sockets: list[socket], url: str, more: Sequence[Route], say: Callable[[str], None]
+    settings: Settings,
+    sockets: list[socket],
+    url: str,
+    more: Sequence[Route],
+    limits: Limits | None,
+    say: Callable[[str], None],
 ) -> None:
     host, port, *_ = sockets[0].getsockname()
     place = f"http://{f'[{host}]' if ':' in host else host}:{port}"
     # Who says no address and another port means that port.
     if not url and settings.gate_url == LOCAL_GATE:
         url = place
-    gate = Gate(settings, Store.open(settings), url=url, more=more)
+    dashboards = Dashboards(settings, limits)
+    gate = Gate(settings, Store.open(settings), url=url, more=(*dashboards.routes, *more))
     gate.warm()
+    await gate.ask(dashboards.start, gate)
     server = HTTPServer(
         gate.application,
         max_body_size=MOST_BYTES,
@@ -93,5 +105,6 @@ async def _serve(
             await asyncio.sleep(0.05)
         await server.close_all_connections()
     finally:
+        await dashboards.close()
         gate.close()
         log.info("ended")

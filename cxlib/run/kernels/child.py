@@ -179,6 +179,9 @@ def _run(order: Order) -> None:
 
         def init_kernel(self) -> None:
             super().init_kernel()
+            # Widgets were imported in the parent, where no kernel was to hear what pages ask of them.
+            if widgets := sys.modules.get("ipywidgets"):
+                widgets.register_comm_target()
             with socket.socket(fileno=CONNECTION) as connection, suppress(wire.WireError):
                 wire.send(connection, {"ready": True})
 

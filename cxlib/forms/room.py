@@ -1,37 +1,16 @@
-"""Widgets for a live workshop and for a client's own look at the figures. The only widgets of the suite.
-
-What a visitor sets is untrusted: every form hands its values to a verb that checks them.
-"""
+"""Forms for the room: what is agreed there is kept in the store, with a version."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
 import ipywidgets as widgets
-from IPython.display import display
 
 from cxlib import tables
 from cxlib.errors import CxError
-from cxlib.frames import cut_name
 
 if TYPE_CHECKING:
     from cxlib.engagement import Engagement
-
-
-def explore(eng: Engagement, *, kind: str = "step") -> widgets.VBox:
-    """Choose one of the published cuts and see its scores; no other cut can be asked for."""
-    labels = {cut_name(cut) or "everyone": cut for cut in eng.facts.cuts}
-    choice = widgets.Dropdown(options=list(labels), description="Show by")
-    out = widgets.Output()
-
-    def show(*_: Any) -> None:
-        with out:
-            out.clear_output(wait=True)
-            display(tables.scorecard(eng.scores(by=labels[choice.value]), eng.instrument, kind=kind))
-
-    choice.observe(show, names="value")
-    show()
-    return widgets.VBox([choice, out])
 
 
 def commentary(eng: Engagement, *, chapter: str) -> widgets.VBox:

@@ -366,8 +366,8 @@ def test_a_hundred_tries_at_once_are_a_hundred(here: Running) -> None:
     here.access.add_account("ann", HASH, actor="test")
     with ThreadPoolExecutor(16) as pool:
         told = list(pool.map(lambda _: here.browser().sign_in("ann", "wrong password!").status, range(40)))
-    # The first waits are a second or two: on a busy machine the last of the forty come after them.
-    assert told.count(403) <= accounts.FREE_TRIES + 3
+    # The first waits are some seconds: on a busy machine the last of the forty may come after them.
+    assert told.count(403) <= accounts.FREE_TRIES + 2
     assert set(told) <= {403, 429, 503}
 
 
@@ -390,7 +390,7 @@ def test_waiting_ends_and_doubles(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
             moment[0] += timedelta(seconds=wait)
         # Two tries a round: the fifth begins the waiting.
         assert waits[:2] == [0, 0]
-        assert waits[2:8] == [1, 2, 4, 8, 16, 32]
+        assert waits[2:8] == [5, 10, 20, 40, 80, 160]
         assert max(waits) == 900
         assert store.access.count_try(["another"]) == 0
 

@@ -17,6 +17,8 @@ from cxlib.store.schema import account, attempt, link, session
 
 # A few mistypes cost nothing; from then on each try waits twice as long as the one before.
 FREE_TRIES = 5
+# Seconds after the last of them, doubled with every one that follows.
+FIRST_WAIT = 5
 LONGEST_WAIT = timedelta(minutes=15)
 FORGOTTEN_AFTER = timedelta(hours=1)
 # A link may be open in so many browsers at once. What a session may have is limited, so sessions are, too.
@@ -170,7 +172,7 @@ def count_try(connection: Connection, subjects: Sequence[str]) -> float:
     for subject in subjects:
         failed = 1 + (held[subject].failed if subject in held else 0)
         # A power of two that is bounded before it is made: tries are counted without end.
-        seconds = 2 ** min(failed - FREE_TRIES, 20) if failed >= FREE_TRIES else 0
+        seconds = FIRST_WAIT * 2 ** min(failed - FREE_TRIES, 20) if failed >= FREE_TRIES else 0
         until = moment + min(timedelta(seconds=seconds), LONGEST_WAIT)
         values = {"failed": failed, "wait_until": until}
         if subject in held:

@@ -18,8 +18,9 @@ help:
 report: $(VENV)/.installed
 	$(BIN)/cx demo
 
+# One worker more than processors: many tests wait for a browser, a kernel or a server.
 test: $(VENV)/.installed-test lint
-	$(BIN)/python -m pytest --numprocesses auto --dist loadfile
+	$(BIN)/python -m pytest --numprocesses $$(( $$(nproc 2>/dev/null || echo 2) + 1 )) --dist loadfile
 
 lint: $(VENV)/.installed-test
 	$(BIN)/ruff check .

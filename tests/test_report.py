@@ -375,7 +375,8 @@ def test_a_wave_of_customers_says_how_reliable_its_constructs_are(mobi: Made) ->
     assert set(asked_alike) == set(published)
     for name in asked_alike:
         row = shown[name]
-        assert row["alpha_standardised"] == pytest.approx(published[name], abs=1e-12)
+        # Two decimals leave the house; the formula itself is tested to twelve.
+        assert row["alpha_standardised"] == round(published[name], 2)
         assert row["alpha_standardised_low"] < row["alpha_standardised"] < row["alpha_standardised_high"]
         for kind in ("alpha", "alpha_standardised", "omega"):
             value, low, high = (row[f"{kind}{end}"] for end in ("", "_low", "_high"))
@@ -418,11 +419,12 @@ def test_a_wave_of_customers_says_what_goes_with_satisfaction_and_loyalty(mobi: 
                 - explained(outcome, order[: order.index(one)])
                 for order in orders
             ]
-            assert rows[one]["share"] == pytest.approx(float(np.mean(gains)), abs=1e-10)
+            assert rows[one]["share"] == pytest.approx(float(np.mean(gains)), abs=0.005 + 1e-9)
             assert 0 <= rows[one]["low"] < rows[one]["share"] < rows[one]["high"] <= 1
         whole = next(iter(rows.values()))
-        assert whole["r_squared"] == pytest.approx(explained(outcome, of), abs=1e-10)
-        assert sum(row["share"] for row in rows.values()) == pytest.approx(whole["r_squared"], abs=1e-12)
+        assert whole["r_squared"] == pytest.approx(explained(outcome, of), abs=0.005 + 1e-9)
+        rounding = 0.005 * (1 + len(rows)) + 1e-9
+        assert sum(row["share"] for row in rows.values()) == pytest.approx(whole["r_squared"], abs=rounding)
         assert whole["r_squared_low"] < whole["r_squared"] < whole["r_squared_high"]
         value, low, high = (whole[f"r_squared{end}"] for end in ("", "_low", "_high"))
         assert f"R² {value:.2f} ({low:.2f} – {high:.2f}), n = 250" in page

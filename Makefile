@@ -18,9 +18,10 @@ help:
 report: $(VENV)/.installed
 	$(BIN)/cx demo
 
-# One worker more than processors: many tests wait for a browser, a kernel or a server.
+# One worker more than processors: many tests wait for a browser, a kernel or a server. In the order of their
+# names, as files of few and long tests would otherwise come last and keep one worker busy alone.
 test: $(VENV)/.installed-test lint
-	$(BIN)/python -m pytest --numprocesses $$(( $$(nproc 2>/dev/null || echo 2) + 1 )) --dist loadfile
+	$(BIN)/python -m pytest --numprocesses $$(( $$(nproc 2>/dev/null || echo 2) + 1 )) --dist loadfile --no-loadscope-reorder
 
 lint: $(VENV)/.installed-test
 	$(BIN)/ruff check .

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from cxlib.errors import CxError
     from cxlib.framework import Framework, load_framework
     from cxlib.live import LiveEngagement
-    from cxlib.live import open_engagement as open
+    from cxlib.opening import open_engagement as open
     from cxlib.ordering import Sequence, sensitivity, sequence
     from cxlib.run.portfolio import read_portfolio as portfolio
     from cxlib.settings import read_settings
@@ -37,7 +37,7 @@ _PUBLIC = {
     "forms": ("cxlib.forms", ""),
     "frames": ("cxlib.frames", ""),
     "load_framework": ("cxlib.framework", "load_framework"),
-    "open": ("cxlib.live", "open_engagement"),
+    "open": ("cxlib.opening", "open_engagement"),
     "portfolio": ("cxlib.run.portfolio", "read_portfolio"),
     "read_settings": ("cxlib.settings", "read_settings"),
     "sensitivity": ("cxlib.ordering", "sensitivity"),

@@ -21,8 +21,9 @@ from cxlib.conversion import plan
 from cxlib.errors import IngestError
 from cxlib.files import replaced
 from cxlib.frames import ItemScale
-from cxlib.ingest import Imported, Rejected, Seen, imported, read_part, refuse, writer
+from cxlib.ingest import Imported, Seen, imported, read_part, refuse, writer
 from cxlib.mapping import MappingSpec
+from cxlib.rejected import Rejected
 from cxlib.sources import Part, Source, find_parts
 
 if TYPE_CHECKING:

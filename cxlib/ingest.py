@@ -6,16 +6,13 @@ and one rejected row is enough: nothing is written then.
 
 from __future__ import annotations
 
-import hashlib
 import os
 import tempfile
-import zlib
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import date
-from itertools import repeat
 from pathlib import Path
 from typing import Any, Final
 
@@ -26,16 +23,16 @@ import pyarrow.parquet
 
 from cxlib.conversion import EDGES, LONGEST_COMMENT, Convert, Field, Plan, Rejection, clean, plan, shown
 from cxlib.errors import ContractError, IngestError, Problem, nearest
-from cxlib.frames import BLANK, COMMENT, DATE, DONT_KNOW, NOT_APPLICABLE, RESPONDENT, ROLE, SHARDS, ItemScale
+from cxlib.frames import BLANK, COMMENT, DATE, DONT_KNOW, NOT_APPLICABLE, RESPONDENT, ROLE, ItemScale
 from cxlib.mapping import MappingSpec
+from cxlib.pseudonyms import Respondents
+from cxlib.rejected import Rejected
 from cxlib.sources import Batch, Part, PartSurvey, Source, SurveyFile, open_survey, widened
 
-KEPT_PROBLEMS: Final = 10_000
 MOST_SEGMENT_VALUES: Final = 10_000
 SHOWN_CONVERSIONS: Final = 20
 SHOWN_EMPTY: Final = 5
 ROWS_PER_GROUP: Final = 1 << 17
-DIGEST_BYTES: Final = 16
 
 
 @dataclass(frozen=True)
@@ -168,22 +165,6 @@ def _open(path: Path, mapping: MappingSpec) -> SurveyFile:
         return widened(long, path.name, mapping)
 
 
-def pseudonym(key: bytes, respondent: str) -> str:
-    """Return the pseudonym of an id: keyed BLAKE2b, 32 hexadecimal digits."""
-    return _digester(key)(respondent.strip(EDGES).encode()).hex()
-
-
-def _digester(key: bytes) -> Callable[[bytes], bytes]:
-    keyed = hashlib.blake2b(key=key, digest_size=DIGEST_BYTES)
-
-    def digest(data: bytes) -> bytes:
-        one = keyed.copy()  # a third faster than keying each anew
-        one.update(data)
-        return one.digest()
-
-    return digest
-
-
 # ── Reading ─────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -224,45 +205,6 @@ def _named(header: str, positions: Mapping[str, int]) -> str:
     if not header:
         return f"{positions[header] + 1} (no header)"
     return header if header.isprintable() and len(header) <= 60 else shown(header)
-
-
-class Rejected:
-    """The rejected cells of a file, or of the part of one that `of` names: all counted, the first kept."""
-
-    def __init__(self, of: str = "") -> None:
-        self.cells = 0
-        self.of = of
-        self._kept: list[tuple[int, int, int, Problem]] = []
-        self._rows: list[tuple[int, np.ndarray]] = []
-
-    def add(
-        self, rows: np.ndarray, place: int, column: str | None, cells: Iterable[tuple[str, str, str]]
-    ) -> None:
-        """Add a cell in each of `rows`: of a column, with reason, found and expected."""
-        self.cells += len(rows)
-        self._rows.append((0, np.unique(rows)))
-        kept = rows[: KEPT_PROBLEMS - len(self._kept)].tolist()
-        for row, (reason, found, expected) in zip(kept, cells, strict=False):
-            where = f"row {row}{self.of}" + (f", column {column}" if column is not None else "")
-            problem = Problem(where, reason, found, expected, row=row, column=column)
-            self._kept.append((0, row, place, problem))
-
-    def take(self, part: int, other: Rejected) -> None:
-        """Add what was rejected in the part of this number."""
-        self.cells += other.cells
-        self._rows += [(part, rows) for _, rows in other._rows]
-        self._kept += [(part, *rest) for _, *rest in other._kept[: KEPT_PROBLEMS - len(self._kept)]]  # type: ignore[misc]
-
-    @property
-    def rows(self) -> int:
-        parts: dict[int, list[np.ndarray]] = {}
-        for part, rows in self._rows:
-            parts.setdefault(part, []).append(rows)
-        return sum(len(np.unique(np.concatenate(rows))) for rows in parts.values())
-
-    @property
-    def problems(self) -> list[Problem]:
-        return [problem for *_, problem in sorted(self._kept, key=lambda one: one[:3])]
 
 
 class _Column:
@@ -326,100 +268,6 @@ class _Comments:
         return pa.array(kept, self.target.type)
 
 
-class _Occurrences:
-    """Counts how often a 64-bit hash came before, at 8 bytes a row: sorted runs, merged as they grow."""
-
-    def __init__(self) -> None:
-        self._runs: list[np.ndarray] = []
-
-    def count(self, hashes: np.ndarray) -> np.ndarray:
-        order = np.argsort(hashes, kind="stable")
-        ranked = hashes[order]
-        before = np.arange(len(ranked)) - np.searchsorted(ranked, ranked)
-        for run in self._runs:
-            before += np.searchsorted(run, ranked, side="right") - np.searchsorted(run, ranked)
-        self._runs.append(ranked)
-        while len(self._runs) > 1 and len(self._runs[-1]) * 2 > len(self._runs[-2]):
-            last = self._runs.pop()
-            self._runs[-1] = np.sort(np.concatenate((self._runs[-1], last)), kind="stable")
-        out = np.empty(len(hashes), np.int64)
-        out[order] = before
-        return out
-
-
-class _Respondents:
-    """Pseudonyms for the ids of a file, or for its rows where it has none, and the shard of each.
-
-    A shard follows from the id, whoever imports it, in however many parts and in which order: all stores
-    make the same report of the same answers. It tells 1 of 40, and is kept where the pseudonyms are.
-    """
-
-    def __init__(self, key: bytes, header: str | None, place: int) -> None:
-        self._digest = _digester(key)
-        self._header = header
-        self._place = place
-        self._occurrences = _Occurrences()
-        self._digests: list[np.ndarray] = []
-        self._rows: list[np.ndarray] = []
-
-    def from_ids(self, ids: pa.Array, rows: np.ndarray, rejected: Rejected) -> list[pa.Array]:
-        trimmed = pa.compute.utf8_trim(ids, characters=EDGES)
-        texts = trimmed.cast(pa.binary()).to_pylist()
-        digests = b"".join(map(self._digest, texts))
-        is_blank = pa.compute.equal(trimmed, "").to_numpy(zero_copy_only=False)
-        if is_blank.any():
-            cells = repeat(("no id", "", "an id in every row"))
-            rejected.add(rows[is_blank], self._place, self._header, cells)
-        self._digests.append(np.frombuffer(digests, "<u8").reshape(-1, 2)[~is_blank])
-        self._rows.append(rows[~is_blank])
-        return [_hexadecimal(digests), _shards(texts)]
-
-    def from_rows(self, columns: Sequence[pa.Array]) -> list[pa.Array]:
-        # NUL cannot stand in a text, so that no two different rows join to the same one.
-        joined = pa.compute.binary_join_element_wise(*(column.cast(pa.string()) for column in columns), "\0")
-        texts = joined.cast(pa.binary()).to_pylist()
-        digests = list(map(self._digest, texts))
-        before = self._occurrences.count(np.frombuffer(b"".join(digests), "<u8")[::2])
-        for place in np.flatnonzero(before).tolist():
-            digests[place] = self._digest(digests[place] + int(before[place]).to_bytes(8, "little"))
-        return [_hexadecimal(b"".join(digests)), _shards(texts, before)]
-
-    def known(self) -> tuple[np.ndarray, np.ndarray]:
-        """Return the digests of the ids, (rows × 2), and the number of each one's row."""
-        digests = np.concatenate([np.empty((0, 2), "<u8"), *self._digests])
-        return digests, np.concatenate([np.empty(0, np.int64), *self._rows])
-
-    def reject_repeated(self, rejected: Rejected) -> None:
-        """Reject every row of an id that stands twice: nobody can say which of them is right."""
-        digests, rows = self.known()
-        order = np.argsort(digests[:, 0], kind="stable")
-        digests, rows = digests[order], rows[order]
-        is_same = (digests[1:] == digests[:-1]).all(axis=1)
-        follows, precedes = np.append(False, is_same), np.append(is_same, False)
-        first = np.maximum.accumulate(np.where(follows, 0, np.arange(len(rows))))
-        other = np.where(follows, rows[first], np.append(rows[1:], 0))
-        repeated = np.flatnonzero(follows | precedes)
-        repeated = repeated[np.argsort(rows[repeated])]
-        cells = ((f"the same id as row {row}", "", "each id once") for row in other[repeated].tolist())
-        if len(repeated):
-            rejected.add(rows[repeated], self._place, self._header, cells)
-
-
-def _shards(texts: Sequence[bytes], nth: np.ndarray | int = 0) -> pa.Array:
-    """Deal ids (or rows, of which `nth` came before) out to shards: by a checksum, well stirred."""
-    sums = np.fromiter(map(zlib.crc32, texts), np.uint64, len(texts)) + np.asarray(nth, np.uint64)
-    # Knuth's multiplicative hash: a checksum alone deals ids that count up by a pattern.
-    stirred = (sums * np.uint64(2654435761)) & np.uint64(0xFFFFFFFF)
-    return pa.array(((stirred >> np.uint64(8)) % np.uint64(SHARDS)).astype(np.int8))
-
-
-def _hexadecimal(digests: bytes) -> pa.Array:
-    """Lay out hexadecimal digests as an Arrow array at once: a Python string each would cost more."""
-    count = len(digests) // DIGEST_BYTES
-    offsets = np.arange(count + 1, dtype=np.int32) * (2 * DIGEST_BYTES)
-    return pa.StringArray.from_buffers(count, pa.py_buffer(offsets), pa.py_buffer(digests.hex().encode()))
-
-
 @dataclass
 class Seen:
     """What was seen in a file, or in a part of one: that of several parts adds up.
@@ -478,7 +326,7 @@ class _Reader:
         header = plan.mapping.id
         self._id = None if header is None else positions[header]
         named = None if header is None else _named(header, positions)
-        self.respondents = _Respondents(key, named, self._id or 0)
+        self.respondents = Respondents(key, named, self._id or 0)
         self._of = f" of {part}" if part else ""
         self._rejected = Rejected(self._of)
         read = set(positions.values())

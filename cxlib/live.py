@@ -28,7 +28,7 @@ from cxlib.errors import (
     NotFoundError,
     nearest,
 )
-from cxlib.extract import Extract, Facts, RoleFacts, WaveFacts, read_extract
+from cxlib.extract import Extract, Facts, RoleFacts, WaveFacts
 from cxlib.frames import COMMENTS, DATE, INVITED, ROLE, SHARD, WAVE
 from cxlib.framework import Framework, parse_framework
 from cxlib.framework.versions import Comparison, compare_frameworks
@@ -39,7 +39,6 @@ from cxlib.mapping import MappingSpec
 from cxlib.outgoing import check_against_out, issued, item_columns
 from cxlib.registers import Registers
 from cxlib.registers.reading import read_register
-from cxlib.settings import Settings, read_settings
 from cxlib.shares import Share, Spread, shares_of, tally_share
 from cxlib.store import BatchRecord, RegisterRecord, Store
 from cxlib.tally import Tally, read_batches, tally_batches
@@ -570,68 +569,6 @@ class LiveEngagement(Engagement):
 def _note(batch: BatchRecord) -> str:
     plain = parse_document(batch.mapping_document, name="mapping").data
     return str(plain.get("note") or "")
-
-
-# ── Opening ────────────────────────────────────────────────────────────────────────
-
-
-def open_engagement(
-    engagement: str,
-    *,
-    wave: str | None = None,
-    extract: str | Path | None = None,
-    language: str | None = None,
-    settings: Settings | None = None,
-) -> Engagement:
-    """Open one wave of an engagement, from the live store or from a published extract.
-
-    Parameters
-    ----------
-    engagement
-        Its name in the store, for example "harbour".
-    wave
-        The wave's id; by default the latest that has answers.
-    extract
-        The `extract` folder of a run; empty for the live store.
-    language
-        One of the engagement's languages, for a live store; an extract has its own.
-
-    Raises
-    ------
-    NotFoundError
-        If there is no such engagement, wave or extract, naming the nearest.
-    """
-    if extract:
-        found = read_extract(Path(extract))
-        if engagement and engagement != found.facts.engagement:
-            raise NotFoundError(f"{extract} is an extract of {found.facts.engagement}, not of {engagement}")
-        return Engagement(found, wave or None)
-    return open_live(engagement, wave=wave, language=language, settings=settings)
-
-
-def open_live(
-    engagement: str,
-    *,
-    wave: str | None = None,
-    language: str | None = None,
-    settings: Settings | None = None,
-    spread: Spread = map,
-) -> LiveEngagement:
-    """Open one wave of an engagement in the store, to read from and to change.
-
-    `spread` says who counts: by default this process; see :mod:`cxlib.run.spread`.
-
-    Raises
-    ------
-    NotFoundError
-        If there is no such engagement or wave, naming the nearest.
-    """
-    store = Store.open(settings or read_settings())
-    try:
-        return LiveEngagement(store, engagement, wave or None, language, spread)
-    except BaseException:
-        store.close()
-        raise
 
 
 def _questions(spec: MappingSpec) -> dict[str, list[dict[str, Any]]]:

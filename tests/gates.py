@@ -6,6 +6,7 @@ import asyncio
 import hashlib
 import http.client
 import json
+import shutil
 import threading
 from collections.abc import Coroutine, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -255,3 +256,13 @@ def digests(folder: Path) -> dict[str, str]:
 
 def _html(text: str) -> Any:
     return nb.new_output("display_data", {"text/html": text})
+
+
+def example(home: Path, made: Path) -> Path:
+    """Put the example's run into another home, approved."""
+    folder = home / "reports" / "out" / "harbour" / "2026-spring" / made.name
+    shutil.copytree(made, folder)
+    manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
+    manifest["approved"] = {"by": "Ann", "at": "2026-04-01T08:00:00+00:00", "results": ""}
+    (folder / "manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
+    return folder

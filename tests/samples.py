@@ -25,7 +25,8 @@ from cxlib.creation import add_engagement
 from cxlib.declarations import EngagementSpec
 from cxlib.framework import Framework, load_framework
 from cxlib.instrument import Instrument
-from cxlib.live import LiveEngagement, open_engagement
+from cxlib.live import LiveEngagement
+from cxlib.opening import open_engagement
 from cxlib.settings import Settings
 from cxlib.store import Store
 from cxlib.tally import Tally, tally_batches

@@ -12,7 +12,7 @@ import pytest
 from cxlib.anonymity import release
 from cxlib.anonymity.preview import FEW_ANSWERS, GIVES_AWAY, ONE_VOICE, PROTECTS, TOO_FEW, preview
 from cxlib.frames import UNSCORED
-from cxlib.live import open_live
+from cxlib.opening import open_live
 from tests.conftest import Cx
 from tests.made import Made
 from tests.samples import CUTS, created, mapping, people, survey, tallied

@@ -30,6 +30,7 @@ from cxlib.run.runs import find_runs
 from cxlib.run.work import Outcome, work
 from cxlib.settings import Settings, read_settings
 from cxlib.store import Store
+from tests.clusters import local_cluster
 from tests.conftest import Cx, refused
 from tests.samples import ROOT, bakery, declared, mapping, share_of, survey
 
@@ -283,10 +284,7 @@ def test_a_folder_that_cannot_be_written_to_stops_no_other_report(clients: Setti
 
 @pytest.fixture
 def cluster() -> Iterator[Any]:
-    distributed = pytest.importorskip("distributed")
-    with distributed.LocalCluster(
-        n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None, silence_logs=50
-    ) as started:
+    with local_cluster() as started:
         yield started
 
 

@@ -16,7 +16,7 @@ from bs4 import BeautifulSoup
 from cxlib.anonymity import Release
 from cxlib.extract import CONTRACTS, read_extract
 from cxlib.frames import UNSCORED
-from cxlib.live import open_live
+from cxlib.opening import open_live
 from cxlib.tally import Tally
 from tests.attacker import attack, computed
 from tests.made import Made

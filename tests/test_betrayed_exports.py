@@ -16,7 +16,7 @@ import pytest
 from pypdf import PdfReader
 
 from cxlib.frames import UNSCORED
-from cxlib.live import open_live
+from cxlib.opening import open_live
 from cxlib.run.runs import export
 from cxlib.settings import read_settings
 from cxlib.tally import Tally

@@ -25,6 +25,7 @@ from cxlib.run.reports import make_report
 from cxlib.run.spread import over_cluster, over_processes
 from cxlib.settings import read_settings
 from cxlib.shares import shares_of, tally_share
+from tests.clusters import local_cluster
 from tests.conftest import Cx, refused
 from tests.dying import dies
 from tests.samples import MAPPING, created, mapping, share_of, survey
@@ -78,10 +79,7 @@ def usual(rows: pa.Table, tmp_path_factory: pytest.TempPathFactory) -> dict[str,
 
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[Any]:
-    distributed = pytest.importorskip("distributed")
-    with distributed.LocalCluster(
-        n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None, silence_logs=50
-    ) as started:
+    with local_cluster() as started:
         yield started
 
 

@@ -13,7 +13,7 @@ import pytest
 from openpyxl import load_workbook
 
 from cxlib.framework import load_framework
-from cxlib.live import open_live
+from cxlib.opening import open_live
 from cxlib.run.checks import examine
 from cxlib.settings import read_settings
 from tests.conftest import Cx, Said, refused

@@ -22,7 +22,7 @@ from cxlib.run.gate.chapters import needed_lines
 from cxlib.run.gate.dashboards import POLICY
 from cxlib.run.gate.kernels import SPOKEN, FullError, Kernels, Limits
 from cxlib.run.gate.rules import Rule
-from tests.gates import Browser, Running, make_run, running
+from tests.gates import Browser, Running, example, make_run, running
 from tests.made import Made
 
 SECRET = "canary-of-the-server-7f3a"
@@ -34,9 +34,7 @@ WIDTHS = [(1280, "light"), (390, "dark")]
 def harbour(demo: Made, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     """The example's run, published, beside another client's, with dashboards for a few."""
     home = tmp_path_factory.mktemp("harbour")
-    folder = home / "reports" / "out" / "harbour" / "2026-spring" / demo.folder.name
-    shutil.copytree(demo.folder, folder)
-    approve(folder)
+    folder = example(home, demo.folder)
     os.environ["CX_SECRET"] = SECRET
     try:
         with running(home, limits=QUICK) as here:
@@ -45,12 +43,6 @@ def harbour(demo: Made, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ru
             yield here
     finally:
         del os.environ["CX_SECRET"]
-
-
-def approve(folder: Path) -> None:
-    manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
-    manifest["approved"] = {"by": "Ann", "at": "2026-04-01T08:00:00+00:00", "results": ""}
-    (folder / "manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
 
 
 @pytest.fixture(autouse=True)

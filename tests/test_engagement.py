@@ -27,7 +27,8 @@ from cxlib.errors import (
 )
 from cxlib.extract import read_extract, write_extract
 from cxlib.frames import BOUNDS, COMMENTS, COUNTS, DRIVERS, ESTIMATES, GROUPS, INVITED, RELIABILITY
-from cxlib.live import LiveEngagement, open_engagement
+from cxlib.live import LiveEngagement
+from cxlib.opening import open_engagement
 from cxlib.settings import Settings, read_settings
 from cxlib.store import Store
 from tests.samples import BAKERY, DIARY, created, declared, mapping, survey

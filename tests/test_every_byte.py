@@ -21,7 +21,8 @@ from cxlib.branding import Branding
 from cxlib.creation import add_engagement
 from cxlib.engagement import Engagement
 from cxlib.extract import read_extract
-from cxlib.live import LiveEngagement, open_live
+from cxlib.live import LiveEngagement
+from cxlib.opening import open_live
 from cxlib.run.batch import Processes, run_batch
 from cxlib.run.exporting import FILES, exports_of
 from cxlib.run.exporting import report_of as document_of

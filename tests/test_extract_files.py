@@ -17,7 +17,7 @@ from cxlib.errors import ContractError
 from cxlib.extract import CONTRACTS, read_extract, write_extract
 from cxlib.frames import UNSCORED
 from cxlib.framework import load_framework
-from cxlib.live import open_live
+from cxlib.opening import open_live
 from cxlib.run.demo import build_demo
 from cxlib.run.results import results, to_json
 from cxlib.run.truths import read_truths

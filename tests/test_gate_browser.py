@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Callable, Iterator
 from io import BytesIO
 from typing import Any
@@ -12,7 +11,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from pypdf import PdfReader
 
-from tests.gates import PASSWORD, Running, make_run, running
+from tests.gates import PASSWORD, Running, example, make_run, running
 from tests.made import Made
 
 IMAGE = "</script><img src=x onerror=alert(1)>"
@@ -26,11 +25,7 @@ WIDTHS = [(1280, "light"), (390, "dark")]
 def harbour(demo: Made, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     """The example's run, published, beside another client's."""
     home = tmp_path_factory.mktemp("harbour")
-    folder = home / "reports" / "out" / "harbour" / "2026-spring" / demo.folder.name
-    shutil.copytree(demo.folder, folder)
-    manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
-    manifest["approved"] = {"by": "Ann", "at": "2026-04-01T08:00:00+00:00", "results": ""}
-    (folder / "manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
+    folder = example(home, demo.folder)
     with running(home) as here:
         here.publish(folder)
         here.publish(make_run(home, "other", client="CANARY-OTHER"))

@@ -17,11 +17,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from cxlib import ingest, sources
+from cxlib import ingest, rejected, sources
 from cxlib.errors import ContractError, IngestError
 from cxlib.frames import DONT_KNOW, NOT_APPLICABLE, ItemScale
-from cxlib.ingest import ItemCounts, convert, pseudonym
+from cxlib.ingest import ItemCounts, convert
 from cxlib.mapping import MappingSpec, read_mapping
+from cxlib.pseudonyms import Occurrences, pseudonym
 from cxlib.sources import delimited
 
 KEY = b"a key of one engagement, 32 byte"
@@ -634,7 +635,7 @@ def test_every_rejected_cell_is_counted_and_the_first_are_kept(run: Any, tmp_pat
     error = refusal(run, tmp_path, "id,unit,Q1,Q2\n" + rows)
     assert error.headline == "20,000 of 20,000 rows in wave2.csv break mapping wave"
     assert "The first 10,000 of 40,000 cells: error.problems" in error.fix
-    assert len(error.problems) == ingest.KEPT_PROBLEMS
+    assert len(error.problems) == rejected.KEPT_PROBLEMS
 
 
 def test_problems_stand_in_the_order_of_the_file(run: Any, tmp_path: Path) -> None:
@@ -791,7 +792,7 @@ def test_ids_never_reach_the_file(run: Any, tmp_path: Path) -> None:
 
 def test_occurrences_are_counted_over_all_batches() -> None:
     generator = np.random.default_rng(7)
-    occurrences = ingest._Occurrences()
+    occurrences = Occurrences()
     seen: dict[int, int] = {}
     for size in (0, 1, 50, 3, 200, 7, 1000):
         hashes = generator.integers(0, 40, size).astype(np.uint64)

@@ -12,7 +12,8 @@ from cxlib.engagement import Engagement
 from cxlib.errors import IngestError, ReadOnlyError
 from cxlib.extract import read_extract, write_extract
 from cxlib.invitations import read_invitations
-from cxlib.live import LiveEngagement, open_live
+from cxlib.live import LiveEngagement
+from cxlib.opening import open_live
 from cxlib.run.demo import build_demo
 from cxlib.settings import Settings, read_settings
 from cxlib.tables import participation, response

@@ -23,7 +23,8 @@ from cxlib.extract import read_extract, write_extract
 from cxlib.frames import check
 from cxlib.framework import find_framework, load_framework
 from cxlib.language import words_of
-from cxlib.live import LiveEngagement, open_live
+from cxlib.live import LiveEngagement
+from cxlib.opening import open_live
 from cxlib.ordering import sequence
 from cxlib.registers import REGISTERS, Kept, Registers, about, find_register, frame_of, from_plain
 from cxlib.registers.figures import figures, values_of

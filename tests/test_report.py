@@ -37,7 +37,8 @@ from cxlib.creation import create_engagement
 from cxlib.engagement import Engagement
 from cxlib.errors import ReportError
 from cxlib.extract import read_extract
-from cxlib.live import LiveEngagement, open_engagement
+from cxlib.live import LiveEngagement
+from cxlib.opening import open_engagement
 from cxlib.run.portfolio import read_portfolio
 from cxlib.run.reports import Run, compose, make_report
 from cxlib.run.results import results, schema_text, to_json

@@ -25,7 +25,8 @@ from cxlib.errors import (
 )
 from cxlib.extract import write_extract
 from cxlib.framework import Framework, parse_framework
-from cxlib.live import LiveEngagement, open_engagement, open_live
+from cxlib.live import LiveEngagement
+from cxlib.opening import open_engagement, open_live
 from cxlib.settings import Settings, read_settings
 from cxlib.store import Store
 from cxlib.store.connect import driver

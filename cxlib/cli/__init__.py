@@ -366,7 +366,7 @@ def main() -> NoReturn:
 def _live(
     engagement: str, wave: str | None = None, cluster: str | None = None, workers: int = 1
 ) -> LiveEngagement:
-    from cxlib.live import open_live
+    from cxlib.opening import open_live
 
     if cluster is None and workers == 1:
         return open_live(engagement, wave=wave)

@@ -26,7 +26,7 @@ def anonymity(
 
     from cxlib.anonymity.preview import preview
     from cxlib.errors import AnonymityError
-    from cxlib.live import open_live
+    from cxlib.opening import open_live
 
     with open_live(engagement, wave=wave) as eng:
         tally = eng.tally(moments=False).select(wave=eng.wave_id)

@@ -36,7 +36,7 @@ def comments(
     as_json: Annotated[bool, typer.Option("--json", help="Print data instead of text.")] = False,
 ) -> None:
     """List what people wrote, and say which of it reports may show: a text can name its writer."""
-    from cxlib.live import open_live
+    from cxlib.opening import open_live
     from cxlib.reviewing import open_questions
 
     with open_live(engagement, wave=wave) as eng:

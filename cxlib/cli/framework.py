@@ -356,7 +356,7 @@ class _Held:
 
 
 def _engagement(settings: Settings, engagement: str | None, wave: str | None) -> _Held | None:
-    from cxlib.live import open_live
+    from cxlib.opening import open_live
 
     if engagement is None:
         return None

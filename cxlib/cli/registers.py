@@ -38,7 +38,7 @@ def add(
     as_json: Annotated[bool, typer.Option("--json", help="Print data instead of text.")] = False,
 ) -> None:
     """Load a register from a table, all of it or nothing; each load is a new version of the whole."""
-    from cxlib.live import open_live
+    from cxlib.opening import open_live
     from cxlib.registers import find_register
     from cxlib.registers.reading import write_template
 

@@ -50,7 +50,7 @@ def comment(
     """Say something to a report: a foreword, a word to a chapter, another wording; never another figure."""
     from cxlib.commentary import CommentarySpec, to_yaml
     from cxlib.declarations import read_document, validate
-    from cxlib.live import open_live
+    from cxlib.opening import open_live
 
     if (file is not None) + show + versions + (restore is not None) != 1:
         raise NotFoundError(

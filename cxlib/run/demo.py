@@ -7,8 +7,8 @@ from collections.abc import Callable
 from cxlib.creation import create_engagement
 from cxlib.declarations import EngagementSpec, read_document, validate
 from cxlib.errors import ConflictError
-from cxlib.live import open_live
 from cxlib.mapping import read_mapping
+from cxlib.opening import open_live
 from cxlib.registers import REGISTERS
 from cxlib.run.example import write_example
 from cxlib.run.reports import Run, make_report

@@ -14,7 +14,7 @@ from typing import Any, Literal
 from filelock import FileLock
 
 from cxlib.errors import CxError, KernelError
-from cxlib.live import open_live
+from cxlib.opening import open_live
 from cxlib.run.jobs import Job, branding_for, made
 from cxlib.run.memory import forget_peak, peak_mb
 from cxlib.run.reports import MAKING, MANIFEST, make_report

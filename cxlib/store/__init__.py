@@ -10,7 +10,6 @@ raises has changed nothing. Every failure is a :class:`~cxlib.errors.StoreError`
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
@@ -19,7 +18,7 @@ from typing import Any, Self
 from cxlib.anonymity.rereleases import Issued
 from cxlib.commentary import Commentary
 from cxlib.declarations import AssumptionSpec, EngagementSpec, TargetSpec, WaveSpec
-from cxlib.errors import ConflictError, ContractError, CxError, Problem, StoreError
+from cxlib.errors import ConflictError, ContractError, CxError, Problem
 from cxlib.registers import Kept
 from cxlib.settings import Settings
 from cxlib.store import batches as _batches
@@ -28,6 +27,7 @@ from cxlib.store import comments as _comments
 from cxlib.store import engagements as _engagements
 from cxlib.store import registers as _registers
 from cxlib.store import releases as _releases
+from cxlib.store import upkeep as _upkeep
 from cxlib.store.access import Access, Opening
 from cxlib.store.connect import WAIT_SECONDS, Database, has_wal_reset_bug, sqlite_version
 from cxlib.store.files import LocalFolder, sha256_of
@@ -457,11 +457,11 @@ class Store:
                 parquet,
                 pseudonyms,
                 {
-                    "source_name": _legible(source_name),
+                    "source_name": _batches.legible(source_name),
                     "source_sha256": source_sha256,
                     "mapping_digest": hashlib.sha256(mapping_document.encode()).hexdigest(),
                     "mapping_document": mapping_document,
-                    "declared": _as_json(declared),
+                    "declared": _batches.as_json(declared),
                     "rows": pseudonyms.rows,
                     "parquet_sha256": sha256_of(parquet),
                 },
@@ -580,19 +580,11 @@ class Store:
 
         Younger ones are left out, since an import that is running may be writing them.
         """
-        with self._database.read() as connection:
-            referenced = set(_batches.select_active_paths(connection))
-        return self._local.loose(referenced, older_than_seconds=older_than_seconds)
+        return _upkeep.orphans(self._database, self._local, older_than_seconds)
 
     def sweep(self, *, older_than_seconds: float = SETTLED_SECONDS) -> list[Path]:
         """Remove the orphans and return them."""
-        with self._database.write() as connection:
-            # Within a write's turn, so that no import stands between its file and its commit.
-            referenced = set(_batches.select_active_paths(connection))
-            found = self._local.loose(referenced, older_than_seconds=older_than_seconds)
-            for path in found:
-                self._local.remove(path.relative_to(self._local.root).as_posix())
-        return [path for path in found if not path.exists()]
+        return _upkeep.sweep(self._database, self._local, older_than_seconds)
 
     def check(self) -> list[Problem]:
         """Look for damage: the database's own check, missing or changed files, missing keys.
@@ -601,41 +593,4 @@ class Store:
         -------
         One problem a finding; empty if all is well. Reads every batch file from end to end.
         """
-        try:
-            with self._database.read() as connection:
-                problems = self._database.check(connection)
-                files = _batches.select_active_paths(connection)
-                miscounted = _batches.select_miscounted(connection)
-                slugs = [one.slug for one in _engagements.select_engagements(connection)]
-        except StoreError as error:
-            # Damage can be such that the database cannot even look for it.
-            return [Problem("database", error.headline, expected="a database that can be read")]
-        for relative, digest in files.items():
-            path = self._local.root / relative
-            if not path.is_file():
-                problems.append(Problem(f"file {relative}", "missing; restore it from a backup"))
-            elif (found := sha256_of(path)) != digest:
-                reason = "changed since it was imported; restore it from a backup"
-                problems.append(
-                    Problem(f"file {relative}", reason, f"SHA-256 {found[:12]}…", f"{digest[:12]}…")
-                )
-        for relative, rows, respondents in miscounted:
-            reason = "rows and respondents differ in number"
-            problems.append(Problem(f"batch {relative}", reason, f"{respondents:,} respondents", f"{rows:,}"))
-        for slug in slugs:
-            if not self._local.key_path(slug).is_file():
-                problems.append(Problem(f"file keys/{slug}.key", "missing; restore it from a backup"))
-        return problems
-
-
-def _legible(name: str) -> str:
-    """Replace what no database or terminal can show in a file's name; it is only ever shown."""
-    return "".join(char if char.isprintable() else "�" for char in name)[:1000] or "unnamed"
-
-
-def _as_json(declared: Mapping[str, Any]) -> Any:
-    """Return what JSON makes of `declared`, so that it reads back as it was given."""
-    try:
-        return json.loads(json.dumps(declared, allow_nan=False))
-    except (TypeError, ValueError) as error:
-        raise ContractError(f"`declared` cannot be written as JSON: {error}") from None
+        return _upkeep.check(self._database, self._local)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from secrets import token_hex
@@ -327,3 +327,16 @@ def select_miscounted(connection: Connection) -> list[tuple[str, int, int]]:
         .order_by(import_batch.c.key)
     )
     return [(row.path, row.rows, row.found) for row in rows]
+
+
+def legible(name: str) -> str:
+    """Replace what no database or terminal can show in a file's name; it is only ever shown."""
+    return "".join(char if char.isprintable() else "�" for char in name)[:1000] or "unnamed"
+
+
+def as_json(declared: Mapping[str, Any]) -> Any:
+    """Return what JSON makes of `declared`, so that it reads back as it was given."""
+    try:
+        return json.loads(json.dumps(declared, allow_nan=False))
+    except (TypeError, ValueError) as error:
+        raise ContractError(f"`declared` cannot be written as JSON: {error}") from None

@@ -53,15 +53,8 @@ class LocalFolder:
         if final.exists():
             self.read_key(slug)
             return
-        temporary = final.with_name(f".{slug}.{secrets.token_hex(4)}.tmp")
         with disk_errors(final):
-            handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-            try:
-                os.write(handle, secrets.token_bytes(KEY_BYTES))
-                os.fsync(handle)
-            finally:
-                os.close(handle)
-            temporary.replace(final)
+            _drawn_beside(final).replace(final)
             sync_folder(self.keys)
 
     def read_key(self, slug: str) -> bytes:
@@ -101,13 +94,7 @@ class LocalFolder:
         with disk_errors(final):
             if not final.exists():
                 final.parent.mkdir(mode=0o700, exist_ok=True)
-                temporary = final.with_name(f".{name}.{secrets.token_hex(4)}.tmp")
-                handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-                try:
-                    os.write(handle, secrets.token_bytes(KEY_BYTES))
-                    os.fsync(handle)
-                finally:
-                    os.close(handle)
+                temporary = _drawn_beside(final)
                 # By a link and not by a rename: of two processes that begin together, one makes it for both.
                 with suppress(FileExistsError):
                     os.link(temporary, final)
@@ -200,3 +187,15 @@ def _refused(path: Path, error: OSError) -> StoreError:
         f"cannot use {path}: {error.strerror or error}",
         fix="Give this user the right to write there, free some space, or set CX_HOME to another folder.",
     )
+
+
+def _drawn_beside(final: Path) -> Path:
+    """Draw a key into a file beside its final place, for this user's eyes alone, and safe on disk."""
+    temporary = final.with_name(f".{final.stem}.{secrets.token_hex(4)}.tmp")
+    handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    try:
+        os.write(handle, secrets.token_bytes(KEY_BYTES))
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+    return temporary

@@ -29,8 +29,8 @@ import yaml
 from rich.table import Table
 
 from cxlib.creation import create_engagement
-from cxlib.live import open_live
 from cxlib.mapping import read_mapping
+from cxlib.opening import open_live
 from cxlib.run.batch import Processes, run_batch
 from cxlib.run.demo import SLUG, build_demo
 from cxlib.run.example import write_example

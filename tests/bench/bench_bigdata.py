@@ -78,7 +78,7 @@ def engagement(home: Path) -> None:
 
 
 def opened(home: str, workers: int = 1, cluster: str = "") -> Any:
-    from cxlib.live import open_live
+    from cxlib.opening import open_live
     from cxlib.run.spread import over_cluster, over_processes
     from cxlib.settings import read_settings
 

@@ -22,7 +22,7 @@ from rich.table import Table
 from cxlib.engagement import Engagement
 from cxlib.exports.document import Report
 from cxlib.extract import read_extract
-from cxlib.live import open_live
+from cxlib.opening import open_live
 from cxlib.run.demo import SLUG, build_demo
 from cxlib.run.exporting import FILES, exports_of, report_of
 from cxlib.run.reports import branding_of, read_results, written

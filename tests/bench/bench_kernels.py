@@ -22,7 +22,7 @@ from typing import Any
 
 from jupyter_client.manager import AsyncKernelManager
 
-from cxlib.live import open_engagement
+from cxlib.opening import open_engagement
 from cxlib.run.demo import build_demo
 from cxlib.run.kernels import KERNEL, STOCK, ReportKernelManager, manager_in
 from cxlib.settings import read_settings

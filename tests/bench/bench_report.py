@@ -19,7 +19,7 @@ from typing import Any
 
 from rich.table import Table
 
-from cxlib.live import open_live
+from cxlib.opening import open_live
 from cxlib.run.demo import SLUG, build_demo
 from cxlib.run.kernels import STOCK, manager_in
 from cxlib.run.reports import make_report

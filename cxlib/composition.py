@@ -84,12 +84,16 @@ def counted(released: Released) -> dict[tuple[Key, str], Ints]:
         frame = released.counts
         names = [*key_columns(released.dims), "item"]
         n = frame["n"].to_numpy(np.int64)
-        rows = list(zip(*(frame[name].tolist() for name in names), strict=True))
+        columns = [frame[name].to_numpy(object) for name in names]
         # The answers of one item in one group stand together, in the order of its scale.
-        starts = [at for at, row in enumerate(rows) if at == 0 or row != rows[at - 1]]
+        is_first = np.arange(len(n)) == 0
+        for column in columns:
+            is_first[1:] |= column[1:] != column[:-1]
+        starts = np.flatnonzero(is_first)
+        rows = zip(*(column[starts].tolist() for column in columns), strict=True)
         kept = {
-            (tuple(rows[start][:-1]), rows[start][-1]): n[start:end]
-            for start, end in zip(starts, [*starts, len(rows)][1:], strict=True)
+            (row[:-1], row[-1]): n[start:end]
+            for row, start, end in zip(rows, starts, [*starts, len(n)][1:], strict=True)
         }
         if len(kept) < len(starts):
             raise ContractError(
@@ -520,8 +524,7 @@ def groups_of(released: Released, *, hidden: bool = True) -> Iterator[Group]:
 
 def visible_items(released: Released) -> dict[Key, set[str]]:
     """Name the items whose counts passed the door, by group."""
-    keys = key_columns(released.dims)
     found: dict[Key, set[str]] = {}
-    for row in released.counts[[*keys, "item"]].drop_duplicates().itertuples(index=False, name=None):
-        found.setdefault(row[:-1], set()).add(row[-1])
+    for key, item in counted(released):
+        found.setdefault(key, set()).add(item)
     return found

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +44,11 @@ class Drawn:
     instrument: Instrument
     weights: dict[str, float]
     waves: dict[str, str]
+
+    @cached_property
+    def every(self) -> tuple[Finding, ...]:
+        """All comparisons as a report makes them, worked out once."""
+        return self.findings()
 
     def findings(self, **options: Any) -> tuple[Finding, ...]:
         *_, last = self.waves

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
@@ -56,7 +57,7 @@ class Group:
     value: Mapping[str, str]
     is_hidden: bool
 
-    @property
+    @cached_property
     def key(self) -> Key:
         return (self.wave, self.cut, *self.value.values())
 
@@ -128,21 +129,23 @@ class Composition:
         self.items: dict[Key, list[str]] = {}
         for key, item in self.counts:
             self.items.setdefault(key, []).append(item)
-        self.withheld = {
-            (tuple(str(one) for one in row[:-1]), str(row[-1]))
-            for row in released.withheld.itertuples(index=False, name=None)
-        }
+        self.withheld = {(row[:-1], row[-1]) for row in rows_of(released.withheld)}
         # What was asked and is hidden was asked all the same.
         self.seen = set().union(*self.items.values(), {item for key, item in self.withheld if key[0] == wave})
         # What may be said of an item that is withheld because all answers stand at one level.
         self.bounds: dict[tuple[Key, str], tuple[str, float]] = {
-            (row[:-3], row[-3]): row[-2:] for row in released.bounds.itertuples(index=False, name=None)
+            (row[:-3], row[-3]): row[-2:] for row in rows_of(released.bounds)
         }
         self.estimates: dict[tuple[Key, str, str], tuple[float, ...]] = {}
         if estimates is not None:
-            for row in estimates[estimates[WAVE] == wave].itertuples(index=False, name=None):
+            for row in rows_of(estimates[estimates[WAVE] == wave]):
                 size = len(keys)
                 self.estimates[(row[:size], row[size], row[size + 1])] = row[size + 2 :]
+        self.steps: dict[Key, set[str]] = {}
+        for key, kind, id_ in self.estimates:
+            if kind == "step":
+                self.steps.setdefault(key, set()).add(id_)
+        self.mixed: dict[Key, bool] = {}
         self.put_together: dict[Key, tuple[str, list[Group]]] = {}
         self.drawn: dict[tuple[Key, str], Floats] = {}
         self.spreads: dict[tuple[Key, str], Spread | None] = {}
@@ -184,8 +187,8 @@ class Composition:
     def complete(self, parts: list[Group]) -> list[Group]:
         """Keep the roles that answered every step: steps are compared with each other."""
         weighty = {one.key for one in parts if self.weights.get(one.value.get(ROLE, ""), 0) > 0}
-        asked = {id_ for key, kind, id_ in self.estimates if kind == "step" and key in weighty}
-        whole = [one for one in parts if all((one.key, "step", id_) in self.estimates for id_ in asked)]
+        asked = set().union(*(self.steps.get(key, set()) for key in weighty))
+        whole = [one for one in parts if asked <= self.steps.get(one.key, set())]
         return whole or parts
 
     def linear(self, group: Group, kind: str, id_: str) -> Linear | None:
@@ -211,6 +214,11 @@ class Composition:
 
     def is_mixed(self, group: Group) -> bool:
         """Tell whether staff and customers stand in a group together, hidden ones included."""
+        if group.key not in self.mixed:
+            self.mixed[group.key] = self._is_mixed(group)
+        return self.mixed[group.key]
+
+    def _is_mixed(self, group: Group) -> bool:
         inside = {
             self.kinds.get(one.value.get(ROLE, ""))
             for one in self.all.values()
@@ -516,10 +524,15 @@ def key_columns(dims: Sequence[str]) -> list[str]:
 
 def groups_of(released: Released, *, hidden: bool = True) -> Iterator[Group]:
     dims = released.dims
-    for row in released.groups.itertuples(index=False, name=None):
+    for row in rows_of(released.groups.drop(columns="n")):
         group = Group(row[0], row[1], dict(zip(dims, row[2 : 2 + len(dims)], strict=True)), bool(row[-1]))
         if hidden or not group.is_hidden:
             yield group
+
+
+def rows_of(frame: pd.DataFrame) -> Iterator[tuple[Any, ...]]:
+    """Return the rows of a frame without missing values as tuples; pandas takes texts out one by one."""
+    return zip(*(frame[name].to_numpy(object).tolist() for name in frame.columns), strict=True)
 
 
 def visible_items(released: Released) -> dict[Key, set[str]]:

@@ -131,6 +131,7 @@ def estimate_changes(
                 continue
             then = found[earlier][1]
             shown = now.answered & then.answered & visible.get(key, set()) & visible.get(earlier, set())
+            wanted: list[tuple[str, str, int, int, Floats]] = []
             for part in parts:
                 allowed = set(part.items)
                 if part.kind == "step":
@@ -139,12 +140,10 @@ def estimate_changes(
                 items = [item for item in part.items if item in shown and item in allowed]
                 if not items:
                     continue
-                # Two one-row estimates of the same items, a wave apart.
                 asked = sum(item in now.answered for item in part.items)
-                (new,), (old,) = (
-                    list(one.estimate([(CHANGE, part.id, len(items), asked, one.mean_over(items))]))
-                    for one in (now, then)
-                )
+                wanted.append((CHANGE, part.id, len(items), asked, now.mean_over(items)))
+            # Two estimates of the same items, a wave apart.
+            for new, old in zip(now.estimate(wanted), then.estimate(wanted), strict=True):
                 variance, other = new[-2] ** 2, old[-2] ** 2
                 below = variance**2 / new[-1] + other**2 / old[-1] if new[-1] and old[-1] else np.nan
                 df = (variance + other) ** 2 / below if below > 0 else new[-1] + old[-1]
@@ -237,13 +236,13 @@ class _Held:
         if not wanted:
             return
         weights = np.array([one[-1] for one in wanted])
-        values = weights @ self.means
-        variances = np.einsum("pi,ij,pj->p", weights, self.of_means, weights, optimize=True)
-        for (kind, id_, items, total, weight), value, variance in zip(wanted, values, variances, strict=True):
-            n = int(self.own[weight != 0].min())
+        values = (weights @ self.means).tolist()
+        variances = np.einsum("pi,pi->p", weights @ self.of_means, weights)
+        errors = np.sqrt(np.maximum(variances, 0.0)).tolist()
+        fewest = np.where(weights != 0, self.own, self.own.max()).min(axis=1).tolist()
+        for (kind, id_, items, total, _), value, se, n in zip(wanted, values, errors, fewest, strict=True):
             # One answer has a mean and no variance.
-            se = float(np.sqrt(max(variance, 0.0))) if n > 1 else np.nan
-            yield kind, id_, n, items, total, float(value), se, float(n - 1) if n > 1 else np.nan
+            yield kind, id_, n, items, total, value, *((se, float(n - 1)) if n > 1 else (np.nan, np.nan))
 
 
 def _groups_with_moments(

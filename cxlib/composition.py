@@ -388,7 +388,7 @@ class Composition:
         if not seen:
             return NOTHING
         value = float(np.mean([one.agreement for one in seen]))
-        draws = np.mean([np.sort(one.agreements) for one in seen], axis=0)
+        draws = np.mean([one.agreements for one in seen], axis=0)
         return Estimate(value, *stats.spread(draws, value), min(one.n for one in seen))
 
     def _rwg(self, group: Group, items: Sequence[str]) -> Estimate:
@@ -471,7 +471,7 @@ class Figures:
 
 @dataclass(frozen=True)
 class Spread:
-    """How answers to one item spread, with draws: agreement A, and their variance against guessing's."""
+    """How answers to one item spread, with draws: agreement A (in order), variance against guessing's."""
 
     n: int
     places: int
@@ -487,7 +487,7 @@ class Spread:
             int(counts.sum()),
             len(counts),
             float(stats.agreement_of(counts[None, :])[0]),
-            stats.agreement_of(draws),
+            np.sort(stats.agreement_of(draws)),
             float(against_guessing(counts[None, :])[0]),
             against_guessing(draws),
         )

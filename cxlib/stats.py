@@ -10,6 +10,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache, lru_cache
+from itertools import combinations
 from typing import Any
 
 import numpy as np
@@ -265,36 +266,24 @@ def median(counts: Sequence[int] | Ints, values: Sequence[float]) -> Estimate:
 
 @cache
 def _layer_agreements(places: int) -> Floats:
-    """Tabulate the agreement of every pattern of filled places, indexed by its bits."""
-    table = np.zeros(2**places)
-    for code in range(1, 2**places):
-        pattern = [code >> place & 1 for place in range(places)]
-        table[code] = _pattern_agreement(pattern)
-    return table
+    """Tabulate A of one layer, for every pattern of filled places, indexed by its bits.
 
-
-def _pattern_agreement(pattern: Sequence[int]) -> float:
-    """Return A of one layer, a pattern of 0 and 1, by its triples of places.
-
-    TU counts 1-0-… triples that are unimodal (011, 110, 111 have one peak; here only triples with two
-    1s and a 0 matter), TDU those with a hole, 101. Source: Van der Eijk 2001, Quality & Quantity 35,
-    325–341, as R's agrmt computes it.
+    Of triples of places with two filled, TU counts those with one peak (011, 110), TDU those with a hole
+    (101). Source: Van der Eijk 2001, Quality & Quantity 35, 325–341, as R's agrmt computes it.
     """
-    places, filled = len(pattern), sum(pattern)
-    if filled == places:
-        return 0.0
-    if filled == 1:
-        return 1.0
-    even = hole = 0
-    for i in range(places - 2):
-        for j in range(i + 1, places - 1):
-            for k in range(j + 1, places):
-                triple = (pattern[i], pattern[j], pattern[k])
-                even += triple in {(1, 1, 0), (0, 1, 1)}
-                hole += triple == (1, 0, 1)
+    pattern = np.arange(2**places)[:, None] >> np.arange(places) & 1 == 1
+    filled = pattern.sum(axis=1)
+    even, hole = np.zeros((2, len(pattern)), np.int64)
+    for first, middle, last in combinations(pattern.T, 3):
+        even += middle & (first ^ last)
+        hole += first & ~middle & last
     total = even + hole
-    unimodality = ((places - 2) * even - (places - 1) * hole) / ((places - 2) * total) if total else 0.0
-    return unimodality * (1 - (filled - 1) / (places - 1))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        unimodality = ((places - 2) * even - (places - 1) * hole) / ((places - 2) * total)
+        found = np.where(total > 0, unimodality, 0.0) * (1 - (filled - 1) / (places - 1))
+    found[(filled == 0) | (filled == places)] = 0.0
+    found[filled == 1] = 1.0
+    return found
 
 
 def agreement_of(counts: Floats | Ints) -> Floats:

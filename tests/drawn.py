@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
@@ -27,10 +27,12 @@ CUTS = ((), ("role",), ("hotel",), ("department",), ("role", "hotel"), ("role", 
 DIMS = ("wave", "role", "hotel", "department")
 
 
+@cache
 def cx7() -> Framework:
     return load_framework(ROOT / "data" / "framework" / "cx7-1.0.0.yaml")
 
 
+@cache
 def harbour() -> Truths:
     return read_truths(ROOT / "data" / "examples" / "harbour" / "truths.yaml")
 

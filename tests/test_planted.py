@@ -201,13 +201,13 @@ def test_found_lucky_unit(truths: Truths, made: Drawn, found: tuple[Finding, ...
     assert not of(found, "unit")
 
 
-def test_found_drivers(truths: Truths, answers: dict[str, Answers]) -> None:
+def test_found_drivers(truths: Truths, framework: Framework, answers: dict[str, Answers]) -> None:
     """The least that drivers are good for: the two items behind recommending, in their order."""
     planted = truths.truth("drivers")
     assert planted
     last = answers["2026-spring"]
     bought = last.where(role="customer")
-    asked = [item for item in last.items if item in cx7().items and len(last.scored(item, bought))]
+    asked = [item for item in last.items if item in framework.items and len(last.scored(item, bought))]
     values = np.array([last.items[one][bought] for one in (*asked, truths.recommend.question)], dtype=float)
     values[values < -100] = np.nan
     filled = np.where(np.isnan(values), np.nanmean(values, axis=1, keepdims=True), values)

@@ -206,19 +206,14 @@ def _frames(
                 withheld.append((*group, scale.item))
                 if bounded[row, column]:
                     bounds.append((*group, scale.item, *_bound(scale, counts[local, item_of == column])))
-        mine = slice(first, len(groups))
-        answered = np.column_stack(
-            [
-                np.zeros((len(counts), 0), bool),
-                *(counts[:, item_of == one].any(axis=1) for one in range(len(scales))),
-            ]
-        )
-        shown = answered & ~cells[mine] & ~hidden[mine, None]
-        local, column = np.nonzero(shown[:, item_of])
-        at.append(first + local)
-        columns.append(column)
-        found.append(counts[local, column])
-    column = np.concatenate(columns)
+        shown = ~(cells | hidden[:, None])[first : len(groups)]
+        for item in range(len(scales)):
+            shown[:, item] &= counts[:, item_of == item].any(axis=1)
+        places = np.nonzero(shown[:, item_of])
+        at.append(first + places[0])
+        columns.append(places[1])
+        found.append(counts[places])
+    every = np.concatenate(columns)
     frame = pd.DataFrame(groups, columns=[*names, "n", "is_hidden"]).astype(
         {**dict.fromkeys(names, "str"), "n": "Int64", "is_hidden": "bool"}
     )
@@ -228,8 +223,8 @@ def _frames(
         dims=dims,
         groups=frame,
         counts=visible.assign(
-            item=pd.array(np.array([scale.item for scale in scales], object)[item_of[column]], dtype="str"),
-            answer=answer_of[column],
+            item=pd.array(np.array([scale.item for scale in scales], object)[item_of[every]], dtype="str"),
+            answer=answer_of[every],
             n=np.concatenate(found),
         ),
         withheld=pd.DataFrame(withheld, columns=[*names, "item"]).astype("str"),

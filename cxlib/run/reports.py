@@ -29,11 +29,12 @@ from typing import TYPE_CHECKING, Any
 import nbformat
 
 from cxlib.branding import Branding, find_branding
-from cxlib.engagement import Engagement, library_version
+from cxlib.engagement import Engagement
 from cxlib.errors import KernelError, ReportError, nearest
 from cxlib.exports.document import Cover
 from cxlib.extract import read_extract, write_extract
 from cxlib.live import LiveEngagement
+from cxlib.provenance import library_version
 from cxlib.run.exporting import ALWAYS, FILES, draw_ahead, exports_of, report_of
 from cxlib.run.pages import framed
 from cxlib.run.results import results, to_json

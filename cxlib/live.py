@@ -102,7 +102,7 @@ class LiveEngagement(Engagement):
 
     def _framework_of(self, wave: str) -> Framework:
         found = self.store.framework(self._slug, wave)
-        return _parsed(found.document, f"the framework of {self._slug}")
+        return parse_framework(found.document, name=f"the framework of {self._slug}")
 
     def comparison(self, wave: str) -> Comparison:
         """Compare what an earlier wave was asked with what the wave in hand is asked."""
@@ -484,7 +484,7 @@ class LiveEngagement(Engagement):
 
     def _make_extract(self) -> Extract:
         figures, instrument = self._figures(), self.instrument
-        release = figures.release
+        release, documents = figures.release, [one.mapping_document for one in self._batches()]
         roles = {role.id: role for role in self.framework.roles}
         invited = self._invited(release)
         veiled = self._veiled(release, invited)
@@ -513,7 +513,7 @@ class LiveEngagement(Engagement):
             targets={id_: one.level for id_, one in sorted(self.store.targets(self._slug).items())},
             declared=instrument.to_plain(),
             data_date=self._last_answer(),
-            notes=tuple(dict.fromkeys(_note(one) for one in self._batches() if _note(one))),
+            notes=tuple(dict.fromkeys(filter(None, map(_note, documents)))),
             questions=reviewing.open_questions(
                 self.store.batches(self._slug, self.wave_id), instrument.language
             ),
@@ -592,20 +592,15 @@ class LiveEngagement(Engagement):
         return max(last).isoformat() if last else None
 
 
-def _note(batch: BatchRecord) -> str:
-    plain = parse_document(batch.mapping_document, name="mapping").data
-    return str(plain.get("note") or "")
+@lru_cache(maxsize=64)
+def _note(mapping_document: str) -> str:
+    return str(parse_document(mapping_document, name="mapping").data.get("note") or "")
 
 
 def _questions(spec: MappingSpec) -> dict[str, list[dict[str, Any]]]:
     """Return the open questions of a mapping as plain data; nothing where it has none."""
     asked = [{"id": one.id, "text": one.text} for one in spec.comments]
     return {"questions": asked} if asked else {}
-
-
-@lru_cache(maxsize=8)
-def _parsed(document: str, name: str) -> Framework:
-    return parse_framework(document, name=name)
 
 
 @lru_cache(maxsize=8)

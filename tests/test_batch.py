@@ -286,6 +286,16 @@ def test_a_folder_that_cannot_be_written_to_stops_no_other_report(clients: Setti
     assert "NotADirectoryError" in failed["cause"]
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere each worker loads what it needs")
+def test_workers_are_forked_from_a_server_that_has_loaded_all_and_has_one_thread(clients: Settings) -> None:
+    forkserver._forkserver._stop()
+    with Processes(clients, 1)._pool(1) as pool:
+        pool.submit(os.getpid).result()
+        server = Path(f"/proc/{forkserver._forkserver._forkserver_pid}")
+        assert "libarrow" in (server / "maps").read_text()
+        assert len(list((server / "task").iterdir())) == 1
+
+
 # ── A cluster ───────────────────────────────────────────────────────────────────────────────────
 
 

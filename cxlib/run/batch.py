@@ -13,6 +13,7 @@ import datetime as dt
 import json
 import os
 import secrets
+import sys
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
@@ -236,9 +237,13 @@ class Processes:
                     return
 
     def _pool(self, count: int) -> ProcessPoolExecutor:
+        context = get_context("forkserver" if os.name == "posix" else "spawn")
+        if sys.platform == "linux":
+            # Loaded once, by the server that forks the workers; elsewhere each loads it for itself.
+            context.set_forkserver_preload(["cxlib.run.settled"])
         return ProcessPoolExecutor(
             count,
-            mp_context=get_context("forkserver" if os.name == "posix" else "spawn"),
+            mp_context=context,
             initializer=settle_in,
             max_tasks_per_child=REPORTS_A_WORKER,
         )

@@ -214,11 +214,11 @@ def _frames(
             ]
         )
         shown = answered & ~cells[mine] & ~hidden[mine, None]
-        local, column = np.nonzero(shown[:, item_of])
-        at.append(first + local)
-        columns.append(column)
-        found.append(counts[local, column])
-    column = np.concatenate(columns)
+        of_group, of_level = np.nonzero(shown[:, item_of])
+        at.append(first + of_group)
+        columns.append(of_level)
+        found.append(counts[of_group, of_level])
+    level_at = np.concatenate(columns)
     frame = pd.DataFrame(groups, columns=[*names, "n", "is_hidden"]).astype(
         {**dict.fromkeys(names, "str"), "n": "Int64", "is_hidden": "bool"}
     )
@@ -228,8 +228,8 @@ def _frames(
         dims=dims,
         groups=frame,
         counts=visible.assign(
-            item=pd.array(np.array([scale.item for scale in scales], object)[item_of[column]], dtype="str"),
-            answer=answer_of[column],
+            item=pd.array(np.array([scale.item for scale in scales], object)[item_of[level_at]], dtype="str"),
+            answer=answer_of[level_at],
             n=np.concatenate(found),
         ),
         withheld=pd.DataFrame(withheld, columns=[*names, "item"]).astype("str"),

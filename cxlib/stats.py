@@ -280,7 +280,7 @@ def _layer_agreements(places: int) -> Floats:
     total = even + hole
     with np.errstate(divide="ignore", invalid="ignore"):
         unimodality = ((places - 2) * even - (places - 1) * hole) / ((places - 2) * total)
-        found = np.where(total > 0, unimodality, 0.0) * (1 - (filled - 1) / (places - 1))
+        found: Floats = np.where(total > 0, unimodality, 0.0) * (1 - (filled - 1) / (places - 1))
     found[(filled == 0) | (filled == places)] = 0.0
     found[filled == 1] = 1.0
     return found

@@ -213,7 +213,7 @@ def _frames(
         at.append(first + places[0])
         columns.append(places[1])
         found.append(counts[places])
-    every = np.concatenate(columns)
+    level_at = np.concatenate(columns)
     frame = pd.DataFrame(groups, columns=[*names, "n", "is_hidden"]).astype(
         {**dict.fromkeys(names, "str"), "n": "Int64", "is_hidden": "bool"}
     )
@@ -223,8 +223,8 @@ def _frames(
         dims=dims,
         groups=frame,
         counts=visible.assign(
-            item=pd.array(np.array([scale.item for scale in scales], object)[item_of[every]], dtype="str"),
-            answer=answer_of[every],
+            item=pd.array(np.array([scale.item for scale in scales], object)[item_of[level_at]], dtype="str"),
+            answer=answer_of[level_at],
             n=np.concatenate(found),
         ),
         withheld=pd.DataFrame(withheld, columns=[*names, "item"]).astype("str"),

@@ -15,6 +15,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from subprocess import DEVNULL
 from typing import Any, Final
 
 from jupyter_client.ioloop.restarter import AsyncIOLoopKernelRestarter
@@ -125,7 +126,14 @@ class Kernels(AsyncMappingKernelManager):
     async def begin(self, id_: str, folder: Path) -> str:
         """Start the kernel that a place was kept for, in a run's folder."""
         self._watch = self._watch or asyncio.create_task(self._keep_watch())
-        started: str = await super().start_kernel(kernel_id=id_, kernel_name=report_kernel(), cwd=str(folder))
+        started: str = await super().start_kernel(
+            kernel_id=id_,
+            kernel_name=report_kernel(),
+            cwd=str(folder),
+            # What it says beside its messages would stand among the gate's own lines, with names in it.
+            stdout=DEVNULL,
+            stderr=DEVNULL,
+        )
         if id_ not in self.held:
             # Its page was closed while it started.
             await self.end(id_)
@@ -134,11 +142,18 @@ class Kernels(AsyncMappingKernelManager):
         return started
 
     def _limit(self, id_: str) -> None:
-        """Let a kernel hold less than one that makes a report: it shows a chapter, and there are many."""
+        """Let a kernel hold less than one that makes a report, since there are many, and write no file.
+
+        It reads a run that is approved: whatever a library may want to keep beside it, not a byte is written.
+        """
         pid = getattr(self.get_kernel(id_).provisioner, "pid", None)
         if pid and sys.platform == "linux":
+            import resource
+
             with suppress(OSError, ValueError):
                 limit_memory(self.limits.memory_mb * 1_000_000, pid)
+            with suppress(OSError):
+                resource.prlimit(pid, resource.RLIMIT_FSIZE, (0, 0))
 
     async def end(self, id_: str) -> None:
         """End a kernel at once, if it is there still, and give its place free."""

@@ -301,7 +301,8 @@ def test_no_answer_to_one_client_holds_a_word_of_another(world: World) -> None:
             browser.cookies = kept
     pages = {"report", "dashboard", "chapter", "everything"}
     assert own["a"] == own["b"] == {"portal", *pages}
-    assert own["facilitator of a"] == {"engagements", "engagement", "portfolio", "audit", *pages}
+    # A draft is among what they see: its file, which bears the name in plain words.
+    assert own["facilitator of a"] == {"engagements", "engagement", "portfolio", "audit", "file", *pages}
 
 
 def unpacked(answer: Answer) -> bytes:

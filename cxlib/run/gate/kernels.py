@@ -29,6 +29,10 @@ SPOKEN: Final = (
     "comm_open", "comm_close", "comm_msg", "comm_info_request", "kernel_info_request",
 )  # fmt: skip
 
+# The largest file that a dashboard's kernel may write: Python tries four bytes where temporary files go, and
+# does nothing without.
+PROBE_BYTES: Final = 16
+
 
 @dataclass(frozen=True)
 class Limits:
@@ -144,7 +148,7 @@ class Kernels(AsyncMappingKernelManager):
     def _limit(self, id_: str) -> None:
         """Let a kernel hold less than one that makes a report, since there are many, and write no file.
 
-        It reads a run that is approved: whatever a library may want to keep beside it, not a byte is written.
+        It reads a run that is approved: whatever a library may want to keep beside it, none is kept.
         """
         pid = getattr(self.get_kernel(id_).provisioner, "pid", None)
         if pid and sys.platform == "linux":
@@ -153,7 +157,7 @@ class Kernels(AsyncMappingKernelManager):
             with suppress(OSError, ValueError):
                 limit_memory(self.limits.memory_mb * 1_000_000, pid)
             with suppress(OSError):
-                resource.prlimit(pid, resource.RLIMIT_FSIZE, (0, 0))
+                resource.prlimit(pid, resource.RLIMIT_FSIZE, (PROBE_BYTES, PROBE_BYTES))
 
     async def end(self, id_: str) -> None:
         """End a kernel at once, if it is there still, and give its place free."""

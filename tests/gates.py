@@ -280,6 +280,10 @@ def example(home: Path, made: Path, *, engagement: str = "harbour", canary: str 
             text = (folder / name).read_text(encoding="utf-8")
             text = text.replace("Harbour Hotels", f"Harbour Hotels {canary}")
             (folder / name).write_text(text.replace('"harbour"', f'"{engagement}"'), encoding="utf-8")
+        for path in (folder / "notebooks").iterdir():
+            # As JSON writes it in a line of code: the parameter that names the engagement.
+            text = path.read_text(encoding="utf-8")
+            path.write_text(text.replace('\\"harbour\\"', f'\\"{engagement}\\"'), encoding="utf-8")
         brand(folder, f"House {canary}")
     approve_by_hand(folder, engagement)
     return folder

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 import re
+import zipfile
 from collections.abc import Callable, Iterator
 from io import BytesIO
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,7 +17,6 @@ from cxlib.run.gate.kernels import Limits
 from tests.gates import Running, example, running
 from tests.hostile import BRACES, PAYLOADS, hostile_run
 from tests.made import Made
-from tests.opened import layers
 
 CANARY = "CANARY-OTHER-5c1e"
 LIMITS = Limits(most=6, most_of_one=2, alone_seconds=1.0, first_seconds=30.0, look_seconds=0.5)
@@ -231,18 +230,15 @@ def test_nothing_of_another_client_is_in_page_widget_message_or_download(
         one.page.get_by_role("slider", name="Committed leadership").press("ArrowRight")
         answers(one.page, "If Committed leadership")
         heard[name] += [one.page.content(), one.page.evaluate(MODELS)]
-        for chapter in STEPS[3:4]:
-            one.page.goto(dashboard(harbour, name, chapter))
-            live(one.page)
-            heard[name] += [one.page.content(), one.page.evaluate(MODELS)]
         one.page.goto(f"{harbour.url}/results")
         heard[name].append(one.page.content())
         with one.page.expect_download() as taken:
             one.page.get_by_role("link", name="Everything in one file").click()
-        data = Path(taken.value.path()).read_bytes()
-        heard[name] += [f"{where} {content.decode('latin-1')}" for where, content in layers("all", data)]
+        # As the run holds it, byte for byte (test_gate.py): what lies in a PDF was looked at there.
+        with zipfile.ZipFile(taken.value.path()) as archive:
+            heard[name] += [f"{one} {archive.read(one).decode('latin-1')}" for one in archive.namelist()]
         clean(one, harbour)
-    assert len(heard["harbour"]) > 30
+    assert len(heard["harbour"]) > 20
     assert sum(CANARY in text for text in heard["other"]) > 10
     held = str(harbour.gate.settings.home)
     for text in heard["harbour"]:

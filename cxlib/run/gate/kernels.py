@@ -164,9 +164,19 @@ class Kernels(AsyncMappingKernelManager):
         try:
             if id_ in self:
                 with suppress(Exception):
+                    self._tell(id_)
+                with suppress(Exception):
                     await self.shutdown_kernel(id_, now=True)
         finally:
             self.held.pop(id_, None)
+
+    def _tell(self, id_: str) -> None:
+        """Tell whoever still looks at a kernel what they are told of one that died: their page says so."""
+        watch = self.get_kernel(id_)._restarter
+        for tell in tuple(watch.callbacks["dead"]) if watch else ():
+            # Of those who hear of a death, the open pages alone: the manager has this kernel to end yet.
+            if getattr(tell, "__name__", "") == "on_restart_failed":
+                tell()
 
     async def end_all(self) -> None:
         """End every kernel, and the watch over them."""

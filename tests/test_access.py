@@ -452,7 +452,8 @@ def test_every_handler_of_the_gate_has_a_route() -> None:
     "/assets/../gate.py", "/engagements/../audit", "/runs/{a}/report/", "/engagements/ALPHA",
     "/engagements/alpha%00", "/runs/{a}%0a/report", "/.git/config", "/results/..;/audit",
     "/runs/{a}/dashboard/", "/runs/{a}/dashboard/../report", "/live/api/kernels", "/live/",
-    "/live/voila/files/x", "/voila/tree", "/api/contents", "/live/api/kernels/{a}", "/front-end/", "/runs/{a}/brand.css/x",
+    "/live/voila/files/x", "/voila/tree", "/api/contents", "/live/api/kernels/{a}", "/front-end/",
+    "/runs/{a}/brand.css/x",
 ])  # fmt: skip
 @pytest.mark.parametrize("caller", ["a", "facilitator"])
 def test_no_path_climbs_or_lists(world: World, caller: str, path: str) -> None:

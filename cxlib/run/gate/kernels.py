@@ -21,6 +21,7 @@ from typing import Any, Final
 from jupyter_client.ioloop.restarter import AsyncIOLoopKernelRestarter
 from jupyter_server.services.kernels.kernelmanager import AsyncMappingKernelManager, ServerKernelManager
 
+from cxlib.run.gate.operating import log
 from cxlib.run.kernels import ReportKernelManager, report_kernel
 from cxlib.run.kernels.child import limit_memory
 
@@ -176,7 +177,7 @@ class Kernels(AsyncMappingKernelManager):
         for tell in tuple(watch.callbacks["dead"]) if watch else ():
             # Of those who hear of a death, the open pages alone: the manager has this kernel to end yet.
             if getattr(tell, "__name__", "") == "on_restart_failed":
-                tell()
+                tell.__self__._send_status_message("dead")
 
     async def end_all(self) -> None:
         """End every kernel, and the watch over them."""
@@ -187,7 +188,8 @@ class Kernels(AsyncMappingKernelManager):
 
     def _handle_kernel_died(self, kernel_id: str) -> None:
         super()._handle_kernel_died(kernel_id)
-        self.held.pop(kernel_id, None)
+        held = self.held.pop(kernel_id, None)
+        log.warning("kernel died", extra={"about": {"run": held.run if held else ""}})
 
     # ── When one ends ───────────────────────────────────────────────────────────────────────────
 

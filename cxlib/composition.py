@@ -84,12 +84,15 @@ def counted(released: Released) -> dict[tuple[Key, str], Ints]:
         frame = released.counts
         names = [*key_columns(released.dims), "item"]
         n = frame["n"].to_numpy(np.int64)
-        rows = list(zip(*(frame[name].tolist() for name in names), strict=True))
+        columns = [_coded(frame[name]) for name in names]
         # The answers of one item in one group stand together, in the order of its scale.
-        starts = [at for at, row in enumerate(rows) if at == 0 or row != rows[at - 1]]
+        is_new = np.ones(len(n), bool)
+        is_new[1:] = np.any([codes[1:] != codes[:-1] for codes, _ in columns], axis=0)
+        starts = np.flatnonzero(is_new)
+        rows = list(zip(*(_texts(codes[starts], texts) for codes, texts in columns), strict=True))
         kept = {
-            (tuple(rows[start][:-1]), rows[start][-1]): n[start:end]
-            for start, end in zip(starts, [*starts, len(rows)][1:], strict=True)
+            (row[:-1], row[-1]): n[start:end]
+            for row, start, end in zip(rows, starts.tolist(), [*starts.tolist(), len(n)][1:], strict=True)
         }
         if len(kept) < len(starts):
             raise ContractError(
@@ -136,7 +139,7 @@ class Composition:
         }
         self.estimates: dict[tuple[Key, str, str], tuple[float, ...]] = {}
         if estimates is not None:
-            for row in estimates[estimates[WAVE] == wave].itertuples(index=False, name=None):
+            for row in _rows_of(estimates[estimates[WAVE] == wave]):
                 size = len(keys)
                 self.estimates[(row[:size], row[size], row[size + 1])] = row[size + 2 :]
         self.put_together: dict[Key, tuple[str, list[Group]]] = {}
@@ -508,6 +511,27 @@ def _names(parts: Iterable[Group]) -> tuple[str, ...]:
 
 def key_columns(dims: Sequence[str]) -> list[str]:
     return [WAVE, "cut", *dims]
+
+
+def _coded(column: pd.Series) -> tuple[NDArray[np.intp], list[str]]:
+    """Return a column of texts as places in a list of the different ones."""
+    import pandas as pd
+
+    codes, texts = pd.factorize(column)
+    return codes, texts.tolist()
+
+
+def _texts(codes: NDArray[np.intp], texts: list[str]) -> list[str]:
+    """Return the texts at places: each text once in memory, however many rows it stands in."""
+    return [texts[at] for at in codes.tolist()]
+
+
+def _rows_of(frame: pd.DataFrame) -> Iterator[tuple[Any, ...]]:
+    """Yield a frame's rows as `itertuples` does, with each text once in memory."""
+    columns = [
+        _texts(*_coded(frame[name])) if frame[name].dtype == "str" else frame[name].tolist() for name in frame
+    ]
+    return zip(*columns, strict=True)
 
 
 def groups_of(released: Released, *, hidden: bool = True) -> Iterator[Group]:

@@ -23,7 +23,7 @@ from tests.readers import Held, Reader, children, held, kernels_in, parent_of
 
 CYCLES = int(os.environ.get("CX_BENCH_CYCLES", "500"))
 # What a first opening loads stays loaded: from here on nothing is to be added.
-FIRST, AT_ONCE, EVERY = 20, 2, 60
+FIRST, AT_ONCE, EVERY = 20, 4, 60
 
 
 async def cycle(here: Served, reader: Reader, turn: int) -> None:
@@ -45,6 +45,7 @@ async def run(here: Served, cycles: int) -> list[dict[str, Any]]:
         while (left := kernels_in(here.folder)) and time.monotonic() < until:
             await asyncio.sleep(0.5)
         rows.append({"cycles": done, "kernels": len(left), **state(here.pid, parent)})
+        console.log(rows[-1])
 
     for first in range(0, cycles + FIRST, AT_ONCE):
         await asyncio.gather(*(cycle(here, one, first + at) for at, one in enumerate(readers)))

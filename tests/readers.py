@@ -178,6 +178,16 @@ def held(pid: int) -> Held:
     )
 
 
+def uss_mb(pid: int) -> float:
+    """Return the memory that a process shares with no other [MB of 10⁶ bytes]."""
+    told = (Path("/proc") / str(pid) / "smaps_rollup").read_text()
+    return (
+        sum(int(kb) for kb in re.findall(r"^Private_(?:Clean|Dirty):\s+(\d+) kB", told, re.MULTILINE))
+        * 1024
+        / 1e6
+    )
+
+
 def children(pid: int) -> set[int]:
     """Name the processes that a process started and that still run, zombies left out."""
     found = set()

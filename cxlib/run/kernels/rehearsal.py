@@ -63,9 +63,8 @@ def made_up() -> Any:
     from cxlib.settings import read_settings
 
     path = find_framework("cx7", read_settings().frameworks)
-    # By the name that an extract's copy has, for which it is kept.
-    framework = parse_framework(path.read_bytes().decode(), name=path.name)
-    parse_framework(path.read_bytes().decode(), name="framework.yaml")
+    # By the name that an extract's copy has: so it is kept for whoever opens one.
+    framework = parse_framework(path.read_bytes().decode(), name="framework.yaml")
     instrument = Instrument.from_plain(framework, "en", [])
     roles = [role.id for role in framework.roles if role.kind == "staff"]
     dims = (ROLE,)

@@ -553,7 +553,7 @@ def test_what_is_opened_and_closed_leaves_nothing(harbour: Running) -> None:
     for turn in range(15):
         parent = harbour.do(cycle(turn))
         if turn in (5, 14):
-            wait_until(lambda: not kernels(harbour).held and not children(parent), 20)
+            wait_until(lambda parent=parent: not kernels(harbour).held and not children(parent), 20)
             gc.collect()
             found.append((held(pid).descriptors, held(pid).threads, held(parent).descriptors))
     first, last = found

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import os
 import signal
@@ -21,6 +22,7 @@ from cxlib.run.gate.kernels import SPOKEN, FullError, Kernels, Limits
 from cxlib.run.gate.shelf import edition, unchanged
 from tests.gates import Browser, Running, example, make_run, running
 from tests.made import Made
+from tests.readers import Reader, children, held, parent_of, uss_mb
 
 SECRET = "canary-of-the-server-7f3a"
 QUICK = Limits(most=3, most_of_one=2, alone_seconds=1.0, first_seconds=20.0, look_seconds=0.5)
@@ -389,6 +391,77 @@ def test_a_session_that_ended_keeps_no_kernel(harbour: Running) -> None:
     form = mine.get("/results").form
     assert mine.post("/leave", {"form": form}).status == 200
     wait_until(lambda: id_ not in kernels(harbour), 10)
+
+
+def test_some_opened_at_once_are_all_drawn_and_the_one_too_many_is_told(harbour: Running) -> None:
+    path = f"/runs/{run_of(harbour)}/dashboard"
+
+    async def come(one: Reader) -> float:
+        assert await one.open(path) == 200
+        await one.meet()
+        return await one.choose("Group", 1)
+
+    async def crowd() -> tuple[list[float], int]:
+        readers = [await Reader(harbour.url).let_in(harbour.link("harbour")) for _ in range(QUICK.most + 1)]
+        took = await asyncio.gather(*(come(one) for one in readers[:-1]))
+        assert await readers[-1].open(path) == 503
+        assert readers[-1].retry_after == "30"
+        assert "cx-plot" in readers[-1].page
+        assert all("cx-plot" in str(one.states) for one in readers[:-1])
+        each = [uss_mb(kernels(harbour).get_kernel(one.kernel).provisioner.pid) for one in readers[:-1]]
+        await asyncio.gather(*(one.leave() for one in readers[:-1]))
+        return took, round(max(each))
+
+    took, mb = harbour.do(crowd())
+    assert max(took) < 10
+    # Of its own, beside what it shares with all others; 47 MB where it was measured, and 97 once.
+    assert mb < 70
+
+
+def test_a_kernel_comes_of_a_parent_that_has_rehearsed(harbour: Running) -> None:
+    _, id_ = started(harbour)
+    kernel = kernels(harbour).get_kernel(id_)
+    said: list[str] = []
+
+    async def ask() -> str:
+        client = kernel.client()
+        client.start_channels()
+        try:
+            code = "from cxlib.framework import parse_framework as p; print(p.cache_info().misses)"
+            reply = await client.execute_interactive(
+                code, store_history=False, timeout=20,
+                output_hook=lambda one: said.append(one["content"].get("text", "")),
+            )  # fmt: skip
+            return str(reply["content"]["status"])
+        finally:
+            client.stop_channels()
+
+    assert harbour.do(ask()) == "ok"
+    # The rehearsal read the framework; the run's own copy of it is the same.
+    assert "".join(said).strip() == "1"
+    assert held(parent_of(kernel.provisioner.pid)).threads == 1
+
+
+def test_what_is_opened_and_closed_leaves_nothing(harbour: Running) -> None:
+    path, pid = f"/runs/{run_of(harbour)}/dashboard/leadership", os.getpid()
+    reader = harbour.do(Reader(harbour.url).let_in(harbour.link("harbour")))
+    found = []
+
+    async def cycle(turn: int) -> int:
+        assert await reader.open(path) == 200
+        parent = parent_of(kernels(harbour).get_kernel(reader.kernel).provisioner.pid)
+        await reader.meet()
+        await reader.leave(politely=turn % 3 != 2)
+        return parent
+
+    for turn in range(15):
+        parent = harbour.do(cycle(turn))
+        if turn in (5, 14):
+            wait_until(lambda parent=parent: not kernels(harbour).held and not children(parent), 20)
+            gc.collect()
+            found.append((held(pid).descriptors, held(pid).threads, held(parent).descriptors))
+    first, last = found
+    assert all(after <= before + 2 for before, after in zip(first, last, strict=True)), found
 
 
 def test_places_are_kept_in_all_and_for_each() -> None:

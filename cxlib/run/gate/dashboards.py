@@ -100,6 +100,7 @@ class Dashboards:
         # The guard's rule for kernels reads the very entries by which kernels are counted and ended.
         gate.kernels, self.voila.kernels.still = self.voila.kernels.held, gate.still
         gate.assets.add_script("vega", vega_bundle())
+        self.voila.kernels.warmth.renew()
         held, about = self.voila.kernels.held, "Kernels of dashboards, those being started included."
         Gauge("cx_gate_kernels", about, registry=gate.metrics.registry).set_function(lambda: len(held))
 

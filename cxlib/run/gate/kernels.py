@@ -24,6 +24,7 @@ from jupyter_server.services.kernels.kernelmanager import AsyncMappingKernelMana
 from cxlib.run.gate.operating import log
 from cxlib.run.kernels import ReportKernelManager, report_kernel
 from cxlib.run.kernels.child import limit_memory
+from cxlib.run.kernels.forking import Warmth
 
 # What a page may say to its kernel: enough for widgets, and nothing that runs code.
 SPOKEN: Final = (
@@ -106,7 +107,7 @@ class Kernels(AsyncMappingKernelManager):
         super().__init__(**kw)
         self.limits = limits or Limits()
         self.held: dict[str, Held] = {}
-        self._folders: dict[str, Path] = {}
+        self.warmth = Warmth()
         self._watch: asyncio.Task[None] | None = None
 
     # ── Taking one, and whose it is ─────────────────────────────────────────────────────────────
@@ -144,6 +145,7 @@ class Kernels(AsyncMappingKernelManager):
             await self.end(id_)
             raise RuntimeError("the page went before its kernel came")
         self._limit(id_)
+        await asyncio.to_thread(self.warmth.renew)
         return started
 
     def _limit(self, id_: str) -> None:
@@ -184,6 +186,7 @@ class Kernels(AsyncMappingKernelManager):
         if self._watch is not None:
             self._watch.cancel()
             self._watch = None
+        self.warmth.end()
         await asyncio.gather(*(self.end(one) for one in {*self.held, *self.list_kernel_ids()}))
 
     def _handle_kernel_died(self, kernel_id: str) -> None:

@@ -159,8 +159,8 @@ class Intake:
             raise IngestError(
                 f"{self.path.name} cannot correct anything: mapping {self.spec.mapping} names no `id`, so "
                 "nobody can tell whose earlier answers a row replaces",
-                fix="Map the column that holds the respondents' ids; or undo the earlier import (cx undo) and "
-                "import the corrected file whole.",
+                fix="Map the column that holds the respondents' ids; or undo the earlier import (cx undo), "
+                "and import the corrected file whole.",
             )
 
     def _rejects(self) -> Path | None:

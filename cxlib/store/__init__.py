@@ -18,7 +18,7 @@ from typing import Any, Self
 from cxlib.anonymity.rereleases import Issued
 from cxlib.commentary import Commentary
 from cxlib.declarations import AssumptionSpec, EngagementSpec, TargetSpec, WaveSpec
-from cxlib.errors import ConflictError, ContractError, CxError, Problem
+from cxlib.errors import ContractError, Problem
 from cxlib.registers import Kept
 from cxlib.settings import Settings
 from cxlib.store import batches as _batches

@@ -43,8 +43,8 @@ def completeness(frame: pd.DataFrame, instrument: Instrument) -> Html:
         rows,
         numbers=range(1, 7),
         note=_(
-            "Counted in answers, of everyone together and of the items that may be shown. An item counts as "
-            "left blank, too, where the file had a column for it and a role was not asked."
+            "Counted in answers, over the roles and items that may be shown. Don't know, not applicable and "
+            "blank are in no mean; an item counts as asked of a role if anyone there gave it an answer."
         ),
     )
 

@@ -133,32 +133,20 @@ def test_corrections_of_corrections_go_back_one_by_one(live: LiveEngagement, tmp
 
         return edit
 
-    # No person answers 0 to it throughout: each file replaces all that it names, the second some twice.
-    batches = []
+    # The second file replaces four people's answers for the second time.
+    batches = live.store.batches("crumbs")
     for name, value, people in (("b.csv", "3", range(1, 9)), ("c.csv", "4", range(5, 13))):
         done = live.import_file(edited(tmp_path, name, with_crust(value, people)), where, correct=True)
         assert done.batch is not None
-        batches.append(done.batch.id)
+        batches.append(done.batch)
         states.append(live.tally())
-    live.undo()
-    assert live.tally() == states[1]
-    live.undo()
-    assert live.tally() == states[0]
-
-    batches = [
-        live.import_file(tmp_path / name, where, correct=True).batch.id  # type: ignore[union-attr]
-        for name in ("b.csv", "c.csv")
-    ]
-    live.undo(batches[0])
-    only_second = live.tally()
-    assert live.store.check() == []
-    live.undo()
-    live.import_file(tmp_path / "c.csv", where, correct=True)
-    assert live.tally() == only_second
-    # Without the first import of all, what corrected it stands by itself.
-    live.undo(live.store.batches("crumbs")[0].id)
-    assert live.tally().respondents.sum() == len(range(5, 13))
-    assert live.store.check() == []
+    for below in batches[:2]:
+        with pytest.raises(ConflictError, match=rf"{below.id} is what batch {batches[2].id} corrects"):
+            live.undo(below.id)
+    for state in reversed(states[:-1]):
+        live.undo()
+        assert live.tally() == state
+        assert live.store.check() == []
     live.undo()
     assert live.store.batches("crumbs") == []
     assert live.store.orphans(older_than_seconds=0) == []

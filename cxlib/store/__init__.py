@@ -512,6 +512,8 @@ class Store:
         ------
         NotFoundError
             If there is no such batch, or it was undone already.
+        ConflictError
+            If a later one corrects it: that one goes first.
         """
         return _taking.undo(self._database, self._local, slug, batch_id)
 

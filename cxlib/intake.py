@@ -206,6 +206,8 @@ def account(found: Imported, change: Difference | None) -> dict[str, Any]:
         "empty": found.empty,
         "converted": [list(one) for one in found.converted],
     }
+    if found.is_back:
+        told["is_back"] = True
     if change is not None:
         told["corrected"] = {
             "new": change.new,

@@ -47,7 +47,9 @@ def told(imports: Iterable[Mapping[str, Any]], has_ids: Iterable[bool], threshol
     """
     found, named = list(imports), list(has_ids)
     kinds = {kind_of(reason) for one in found for reason in one.get("reasons", {})}
-    rejected = sum(int(one.get("rejected", 0)) for one in found)
+    # What was rejected and came back, corrected, is in by now; or was rejected again, and counts there.
+    back = sum(int(one["read"]) for one in found if one.get("is_back"))
+    rejected = max(0, sum(int(one.get("rejected", 0)) for one in found) - back)
     replaced = sum(int(one.get("corrected", {}).get("replaced", 0)) for one in found)
     return {
         "files": len(found),

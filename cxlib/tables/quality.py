@@ -62,7 +62,7 @@ def quality(told: Mapping[str, Any], instrument: Instrument, *, threshold: int) 
         _duplicates(_, files, without),
     ]
     if told["rejected"] == 0:
-        said.append(_("No row was left out: each was read as the mapping says, or the file was refused."))
+        said.append(_("No row was left out."))
     else:
         kinds = _kinds(_)
         said.append(
@@ -98,9 +98,9 @@ def _kinds(_: Words) -> dict[str, str]:
     return {
         "ids": _("ids that were missing or stood twice"),
         "rows": _("rows that did not fit the header"),
-        "dates": _("dates that could be read in two ways"),
+        "dates": _("dates that were not as agreed"),
         "roles": _("roles that nobody knows"),
-        "texts": _("texts that are none"),
+        "texts": _("texts that cannot be shown"),
         "answers": _("answers outside their scale or in unknown words"),
     }
 

@@ -13,6 +13,7 @@ import codecs
 import csv
 import hashlib
 import io
+import re
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,6 +31,7 @@ BLOCK: Final = 16 << 20
 PARSED: Final = 4 << 20
 LONGEST_RECORD: Final = 16 << 20
 QUOTE, NEWLINE, RETURN = b'"\n\r'
+_SEPARATOR: Final = re.compile(rb'"?sep=([,;\t|])"?\s*', re.IGNORECASE)
 
 _BOMS: Final = (
     (codecs.BOM_UTF8, "utf-8"),
@@ -136,9 +138,14 @@ class CsvSurvey:
             self._blocks = self._read_blocks(encoding, is_declared=spec.encoding is not None)
             block, row, has_long_fields = next(self._blocks, (b"", 1, False))
             first = _first_record(block)
-            delimiter, self.header = _header(self.name, first.decode(), spec.delimiter, wanted)
+            named, remarks = _SEPARATOR.fullmatch(first), ()
+            if named:  # a line for Excel, which would stand in the way of everybody else
+                block, row, remarks = block[len(first) :], row + 1, ("its first line names the separator",)
+                first = _first_record(block)
+            declared = spec.delimiter or (named[1].decode() if named else None)
+            delimiter, self.header = _header(self.name, first.decode(), declared, wanted)
             self._delimiters = delimiter.encode()
-            self._check(block, _scan(block, self._delimiters, is_last=True), 1)
+            self._check(block, _scan(block, self._delimiters, is_last=True), row)
         except BaseException:
             self.close()
             raise
@@ -147,7 +154,7 @@ class CsvSurvey:
         found = [*recognised]
         found += [] if spec.encoding else ["encoding"]
         found += [] if spec.delimiter else ["separator"]
-        self.source = Source("csv", encoding, delimiter, tuple(found))
+        self.source = Source("csv", encoding, delimiter, tuple(found), remarks)
 
     @property
     def sha256(self) -> str:
@@ -291,6 +298,11 @@ class CsvSurvey:
         if is_declared:
             return IngestError(
                 f"{found}, which the mapping declares", fix="Correct source.encoding in the mapping."
+            )
+        if encoding != "utf-8":
+            return IngestError(
+                f"{found}, whose mark the file begins with",
+                fix="It may have been cut short: export or copy it again.",
             )
         return IngestError(
             found,

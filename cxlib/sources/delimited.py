@@ -73,7 +73,9 @@ def _scan(data: bytes, delimiters: bytes, *, is_last: bool) -> _Scan:
     array = np.frombuffer(data, np.uint8)
     quotes = np.flatnonzero(array == QUOTE)
     breaks = np.flatnonzero((array == NEWLINE) | (array == RETURN))
-    following = np.append(array[1:], 0)[breaks]
+    following = np.zeros(len(breaks), np.uint8)
+    has_next = breaks + 1 < len(array)
+    following[has_next] = array[breaks[has_next] + 1]
     is_end = ~((array[breaks] == RETURN) & (following == NEWLINE))
     if not is_last and len(breaks) and array[-1] == RETURN:
         is_end[-1] = False  # a line feed may follow in the next piece

@@ -13,6 +13,7 @@ import codecs
 import csv
 import hashlib
 import io
+import re
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,6 +31,7 @@ BLOCK: Final = 16 << 20
 PARSED: Final = 4 << 20
 LONGEST_RECORD: Final = 16 << 20
 QUOTE, NEWLINE, RETURN = b'"\n\r'
+_SEPARATOR: Final = re.compile(rb'"?sep=([,;\t|])"?\s*', re.IGNORECASE)
 
 _BOMS: Final = (
     (codecs.BOM_UTF8, "utf-8"),
@@ -71,7 +73,9 @@ def _scan(data: bytes, delimiters: bytes, *, is_last: bool) -> _Scan:
     array = np.frombuffer(data, np.uint8)
     quotes = np.flatnonzero(array == QUOTE)
     breaks = np.flatnonzero((array == NEWLINE) | (array == RETURN))
-    following = np.append(array[1:], 0)[breaks]
+    following = np.zeros(len(breaks), np.uint8)
+    has_next = breaks + 1 < len(array)
+    following[has_next] = array[breaks[has_next] + 1]
     is_end = ~((array[breaks] == RETURN) & (following == NEWLINE))
     if not is_last and len(breaks) and array[-1] == RETURN:
         is_end[-1] = False  # a line feed may follow in the next piece
@@ -136,9 +140,14 @@ class CsvSurvey:
             self._blocks = self._read_blocks(encoding, is_declared=spec.encoding is not None)
             block, row, has_long_fields = next(self._blocks, (b"", 1, False))
             first = _first_record(block)
-            delimiter, self.header = _header(self.name, first.decode(), spec.delimiter, wanted)
+            named, remarks = _SEPARATOR.fullmatch(first), ()
+            if named:  # a line for Excel, which would stand in the way of everybody else
+                block, row, remarks = block[len(first) :], row + 1, ("its first line names the separator",)
+                first = _first_record(block)
+            declared = spec.delimiter or (named[1].decode() if named else None)
+            delimiter, self.header = _header(self.name, first.decode(), declared, wanted)
             self._delimiters = delimiter.encode()
-            self._check(block, _scan(block, self._delimiters, is_last=True), 1)
+            self._check(block, _scan(block, self._delimiters, is_last=True), row)
         except BaseException:
             self.close()
             raise
@@ -147,7 +156,7 @@ class CsvSurvey:
         found = [*recognised]
         found += [] if spec.encoding else ["encoding"]
         found += [] if spec.delimiter else ["separator"]
-        self.source = Source("csv", encoding, delimiter, tuple(found))
+        self.source = Source("csv", encoding, delimiter, tuple(found), remarks)
 
     @property
     def sha256(self) -> str:
@@ -170,12 +179,12 @@ class CsvSurvey:
     ) -> Iterator[Batch]:
         names = [str(position) for position in range(len(self.header))]
         wanted = [names[position] for position in sorted(columns)]
-        invalid: list[tuple[int, int]] = []
+        invalid: list[tuple[int, int, str]] = []
 
         def leave_out(one: pa.csv.InvalidRow) -> str:
             if one.number is None:  # with threads, pyarrow does not know the rows
                 return "error"
-            invalid.append((one.number, one.actual_columns))
+            invalid.append((one.number, one.actual_columns, one.text))
             return "skip"
 
         def parse(threads: bool, size: int) -> pa.Table:
@@ -203,16 +212,17 @@ class CsvSurvey:
         except pa.ArrowInvalid:  # a row that does not fit, or is longer than the parser's block
             invalid.clear()
             table = parse(threads=False, size=len(block) + 1)
-        misfits = tuple((row + number - 1, fields) for number, fields in invalid)
+        misfits = tuple((row + number - 1, fields) for number, fields, _ in invalid)
+        raw = tuple(text for *_, text in invalid)
         numbers = np.arange(row, row + table.num_rows + len(misfits))
         numbers = np.delete(numbers, np.array([number - row for number, _ in misfits], np.int64))
         start = 0
         for piece in table.to_batches():
             arrays = {int(name): piece.column(name) for name in wanted}
-            yield Batch(arrays, numbers[start : start + piece.num_rows], misfits)
-            start, misfits = start + piece.num_rows, ()
+            yield Batch(arrays, numbers[start : start + piece.num_rows], misfits, raw)
+            start, misfits, raw = start + piece.num_rows, (), ()
         if misfits:
-            yield Batch({int(name): pa.array([], TEXT) for name in wanted}, numbers[:0], misfits)
+            yield Batch({int(name): pa.array([], TEXT) for name in wanted}, numbers[:0], misfits, raw)
 
     def _read_blocks(self, encoding: str, *, is_declared: bool) -> Iterator[tuple[bytes, int, bool]]:
         """Cut the file into whole records in UTF-8, each piece with the row it begins at."""
@@ -290,6 +300,11 @@ class CsvSurvey:
         if is_declared:
             return IngestError(
                 f"{found}, which the mapping declares", fix="Correct source.encoding in the mapping."
+            )
+        if encoding != "utf-8":
+            return IngestError(
+                f"{found}, whose mark the file begins with",
+                fix="It may have been cut short: export or copy it again.",
             )
         return IngestError(
             found,

@@ -35,6 +35,7 @@ from cxlib.mapping import DateMapping, DimensionMapping, ItemMapping, MappingSpe
 
 LONGEST_SEGMENT: Final = 200
 LONGEST_COMMENT: Final = 2000
+SHOWN_VALUES: Final = 8
 ISO_DATE: Final = DateMapping.model_fields["format"].default
 # What spreadsheets and survey tools leave around a text without showing it.
 _UNSEEN: Final = (
@@ -196,9 +197,13 @@ def _segment_text(text: str) -> str | Rejection:
 def _segment_converter(spec: DimensionMapping) -> Convert:
     lookup = _Lookup()
     lookup.add(spec.values.items())
+    known = tuple(dict.fromkeys(spec.values.values()))
+    some = ", ".join(known[:SHOWN_VALUES]) + (" …" if len(known) > SHOWN_VALUES else "")
 
     def convert_segment(text: str) -> str | Rejection:
         found = lookup.find(text) if spec.values else None
+        if found is None and spec.others == "refuse" and clean(text):
+            return Rejection("not among the values of the mapping", f"one of {some}", known)
         return _segment_text(text if found is None else str(found))
 
     return convert_segment

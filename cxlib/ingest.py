@@ -326,7 +326,7 @@ class _Reader:
         header = plan.mapping.id
         self._id = None if header is None else positions[header]
         named = None if header is None else _named(header, positions)
-        self.respondents = Respondents(key, named, self._id or 0)
+        self.respondents = Respondents(key, named, self._id or 0, plan.mapping.survey)
         self._of = f" of {part}" if part else ""
         self._rejected = Rejected(self._of)
         read = set(positions.values())

@@ -29,7 +29,7 @@ from cxlib.errors import (
     nearest,
 )
 from cxlib.extract import Extract, Facts, RoleFacts, WaveFacts
-from cxlib.frames import COMMENTS, DATE, INVITED, ROLE, SHARD, WAVE
+from cxlib.frames import COMMENTS, DATE, INVITED, NOT_STATED, ROLE, SHARD, WAVE
 from cxlib.framework import Framework, parse_framework
 from cxlib.framework.versions import Comparison, compare_frameworks
 from cxlib.ingest import Imported, convert
@@ -307,6 +307,16 @@ class LiveEngagement(Engagement):
         told = read_invitations(Path(path), list(self.spec.roles), list(self.spec.segments))
         self.store.set_invited(self._slug, wave or self.wave_id, [(one.cell, one.n) for one in told])
         return told
+
+    def segment_values(self) -> dict[str, tuple[str, ...]]:
+        """Return the values of each segment that the invitations to any wave name, sorted."""
+        cells = [
+            cell for one in self.store.waves(self._slug) for cell, _ in self.store.invited(self._slug, one.id)
+        ]
+        named = {
+            segment: {cell[segment] for cell in cells if cell.get(segment)} for segment in self.spec.segments
+        }
+        return {segment: tuple(sorted(values - {NOT_STATED})) for segment, values in named.items()}
 
     @property
     def registers(self) -> Registers:

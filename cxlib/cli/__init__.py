@@ -20,6 +20,7 @@ import typer
 from cxlib.cli import anonymity as _anonymity
 from cxlib.cli import batch as _batch
 from cxlib.cli import comments as _comments
+from cxlib.cli import form as _form
 from cxlib.cli import framework as _framework
 from cxlib.cli import gate as _gate
 from cxlib.cli import printing
@@ -43,7 +44,7 @@ app = typer.Typer(
 app.add_typer(_framework.app, name="framework")
 app.add_typer(_gate.users, name="user")
 for _command in (
-    _registers.add, _anonymity.anonymity, _comments.comments, _runs.comment, _runs.approve,
+    _registers.add, _form.form, _anonymity.anonymity, _comments.comments, _runs.comment, _runs.approve,
     _runs.export, _runs.runs, _batch.batch, _gate.publish, _gate.unpublish, _gate.link, _gate.links,
     _gate.revoke, _gate.serve, _gate.audit,
 ):  # fmt: skip

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Callable, Collection, Container, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
@@ -20,7 +21,7 @@ from cxlib.anonymity.rereleases import Issued
 from cxlib.commentary import Commentary, CommentarySpec, ToneSpec, composed
 from cxlib.creation import check_fit
 from cxlib.datasets import Part, convert_dataset, dataset_digest, find_parts
-from cxlib.declarations import WaveSpec, parse_document, read_document, validate
+from cxlib.declarations import Document, WaveSpec, parse_document, read_document, validate
 from cxlib.engagement import Engagement, library_version
 from cxlib.errors import (
     ConflictError,
@@ -41,6 +42,8 @@ from cxlib.registers import Registers
 from cxlib.registers.reading import read_register
 from cxlib.shares import Share, Spread, shares_of, tally_share
 from cxlib.store import BatchRecord, RegisterRecord, Store
+from cxlib.surveys import mapping_back
+from cxlib.surveys.back import open_form
 from cxlib.tally import Tally, read_batches, tally_batches
 
 if TYPE_CHECKING:
@@ -167,7 +170,7 @@ class LiveEngagement(Engagement):
     def import_file(
         self,
         path: Path,
-        mapping: Path,
+        mapping: Path | None = None,
         *,
         wave: str | None = None,
         new_wave: bool = False,
@@ -175,12 +178,14 @@ class LiveEngagement(Engagement):
         dry_run: bool = False,
         progress: Callable[[int, int], None] | None = None,
     ) -> Import:
-        """Import a survey file by a mapping file: all of it, or nothing.
+        """Import a survey file: all of it, or nothing.
 
         Parameters
         ----------
         path
             A survey file, or the folder of a dataset in Parquet parts.
+        mapping
+            The mapping file; without it, the file is an answer to a survey that `cx form` wrote.
         wave
             The wave it belongs to; by default the one in hand.
         new_wave
@@ -202,8 +207,6 @@ class LiveEngagement(Engagement):
             Nothing is imported then.
         """
         path = Path(path)
-        document = read_document(Path(mapping))
-        spec = validate(MappingSpec, document)
         target = wave or self.wave_id
         known = [one.id for one in self.store.waves(self._slug)]
         if target not in known and not new_wave:
@@ -225,6 +228,8 @@ class LiveEngagement(Engagement):
                     fix="Give the changed framework a new version number.",
                 )
         asked = framework or self._framework_of(target if target in known else known[-1])
+        document = self._mapping_back(path, asked) if mapping is None else read_document(Path(mapping))
+        spec = validate(MappingSpec, document)
         instrument = replace(self.instrument, framework=asked).declare(spec)
         parts: tuple[Part, ...] = ()
         if path.is_dir():
@@ -272,6 +277,24 @@ class LiveEngagement(Engagement):
         finally:
             staged.unlink(missing_ok=True)
         return Import("imported", target, batch, found)
+
+    def _mapping_back(self, path: Path, framework: Framework) -> Document:
+        """Make the mapping of an export of one of our own surveys."""
+        with closing(open_form(path)) as survey:
+            back = mapping_back(
+                survey.header,
+                framework,
+                roles=list(self.spec.roles),
+                segments=list(self.spec.segments),
+                values=self.segment_values(),
+                is_workbook=survey.source.format == "xlsx",
+            )
+        if back is None:
+            raise IngestError(
+                f"{path.name} is no answer to a survey that `cx form` wrote: its headers are not our codes",
+                fix="Pass --mapping, or export the answers with question codes as headers.",
+            )
+        return parse_document(back.mapping, name=f"the mapping of {path.name}")
 
     def undo(self, batch: str | None = None) -> BatchRecord:
         """Undo an import, by default the latest; its respondents may be imported again."""

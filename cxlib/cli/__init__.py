@@ -109,7 +109,10 @@ def import_(
         Path,
         typer.Argument(help="The survey export: CSV, TSV, XLSX, Parquet, or a folder of Parquet parts."),
     ],
-    mapping: Annotated[Path, typer.Option(help="The mapping file: which column is what.")],
+    mapping: Annotated[
+        Path | None,
+        typer.Option(help="The mapping file: which column is what; not needed for answers to a `cx form`."),
+    ] = None,
     wave: Wave = None,
     new_wave: Annotated[bool, typer.Option(help="Add the wave if it is not there yet.")] = False,
     framework: Annotated[

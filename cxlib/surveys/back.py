@@ -8,13 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import yaml
 
 from cxlib import look
-from cxlib.errors import NotFoundError
+from cxlib.errors import IngestError, NotFoundError
 from cxlib.frames import DONT_KNOW, NOT_APPLICABLE
+from cxlib.mapping import SourceSpec
+from cxlib.sources import SurveyFile, open_survey
 from cxlib.surveys import spreadsheet
 from cxlib.surveys.asked import Maker, plain
 from cxlib.surveys.codes import (
@@ -41,6 +44,20 @@ _QUALTRICS = {
     "finished": "Finished", "preview": "Status", "duration": "Duration (in seconds)", "started": "StartDate",
     "ended": "EndDate",
 }  # fmt: skip
+
+
+def open_form(path: Path) -> SurveyFile:
+    """Open a file whose mapping is not known yet: of a workbook of ours the sheet of answers.
+
+    Raises
+    ------
+    IngestError
+        If it is no survey file, or a workbook in which nobody can tell the sheet of answers.
+    """
+    try:
+        return open_survey(path, SourceSpec(sheet=spreadsheet.ANSWERS))
+    except IngestError:
+        return open_survey(path, SourceSpec())
 
 
 @dataclass(frozen=True)

@@ -27,7 +27,7 @@ from cxlib.frames import BLANK, COMMENT, DATE, DONT_KNOW, NOT_APPLICABLE, RESPON
 from cxlib.mapping import MappingSpec
 from cxlib.pseudonyms import Respondents
 from cxlib.rejected import Rejected
-from cxlib.sources import Batch, Part, PartSurvey, Source, SurveyFile, open_survey, widened
+from cxlib.sources import PRIVATE, Batch, Part, PartSurvey, Source, SurveyFile, open_survey, widened
 
 MOST_SEGMENT_VALUES: Final = 10_000
 SHOWN_CONVERSIONS: Final = 20
@@ -188,6 +188,13 @@ def _positions(survey: SurveyFile, name: str, mapping: MappingSpec) -> tuple[dic
             )
         else:
             found[wanted] = places[0]
+    private = [one for one in found if survey.layout.kinds[found[one]] == PRIVATE and one != mapping.id]
+    if private:
+        raise IngestError(
+            f"mapping {mapping.mapping} reads {', '.join(map(shown, private))}, where {survey.layout.tool} "
+            "writes names or addresses; they are never stored",
+            fix="Take the column out of the mapping; as `id` it becomes a pseudonym.",
+        )
     if problems:
         headers = ", ".join(shown(header) for header in survey.header[:6])
         more = f" and {len(survey.header) - 6} more" if len(survey.header) > 6 else ""

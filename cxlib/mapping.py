@@ -45,7 +45,8 @@ class SourceSpec(Model):
     """How the file is written; what is left out is recognised from the file and reported.
 
     `sheet`, `header_row` and `totals` are of workbooks: which sheet, which of its rows holds the headers,
-    and whether rows of totals at its end are left out or refused.
+    and whether rows of totals at its end are left out or refused. `preset` names the survey tool whose
+    export it is (see :mod:`cxlib.sources.presets`); "none" where a file only looks like one.
     """
 
     format: Annotated[str, StringConstraints(pattern=r"^(csv|tsv|xlsx|parquet)$")] | None = None
@@ -54,6 +55,9 @@ class SourceSpec(Model):
     sheet: Name | None = None
     header_row: Annotated[int, Field(ge=1)] | None = None
     totals: Literal["refuse", "skip"] = "refuse"
+    preset: (
+        Literal["qualtrics", "limesurvey", "surveymonkey", "microsoft-forms", "google-forms", "none"] | None
+    ) = None
 
 
 class DimensionMapping(Model):

@@ -12,6 +12,7 @@ import re
 import zipfile
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any, Final
 
@@ -21,6 +22,7 @@ import pyarrow as pa
 from cxlib.errors import IngestError, nearest
 from cxlib.mapping import SourceSpec
 from cxlib.sources.base import TEXT, Batch, Source
+from cxlib.sources.presets import LOOKED_AT, Layout, laid_out
 
 # What a workbook may unfold to: far above any survey, far below what fills a machine.
 MOST_BYTES: Final = 1 << 30
@@ -77,11 +79,17 @@ class WorkbookSurvey:
             self._rows = self._sheet.iter_rows(values_only=True)
             self._header_row = spec.header_row or 1
             above = [next(self._rows, ()) for _ in range(self._header_row)]
-            self.header = self._headers(above[-1] if above else (), merged)
+            below = list(islice(self._rows, LOOKED_AT - 1))
+            self.layout = self._laid_out([above[-1], *below], spec.preset, merged)
+            self.header = self.layout.names
+            # Rows below the headers that were looked at are answers still.
+            self._rows = chain(below[self.layout.rows - 1 :], self._rows)
         except BaseException:
             self.close()
             raise
         self.readable = list(range(len(self.header)))
+        if self.layout.tool:
+            self._remark(self.layout.remark)
         if self._header_row > 1:
             self._remark(f"header in row {self._header_row}, the rows above it not read")
 
@@ -94,7 +102,7 @@ class WorkbookSurvey:
         numbers: list[int] = []
         texts: list[list[str]] = []
         skipped: list[int] = []
-        for number, row in enumerate(self._rows, self._header_row + 1):
+        for number, row in enumerate(self._rows, self._header_row + self.layout.rows):
             if word := _is_total(row):
                 if not self._skip:
                     raise IngestError(
@@ -166,6 +174,22 @@ class WorkbookSurvey:
         if hidden:
             self._remark(f"hidden sheets not read: {', '.join(hidden)}")
         return filled[0]
+
+    def _laid_out(
+        self, rows: Sequence[Sequence[Any]], declared: str | None, merged: dict[int, int]
+    ) -> Layout:
+        """Understand the rows of headers: several are a tool's, one may span columns."""
+        wide = max(map(len, rows))
+        texts = [[self._text(value) for value in row] + [""] * (wide - len(row)) for row in rows]
+        while wide > 1 and not any(row[wide - 1].strip() for row in texts):
+            wide -= 1
+            texts = [row[:wide] for row in texts]
+        found = laid_out(texts if wide else [], declared, self.name)
+        if found.rows > 1:
+            return found
+        names = self._headers(rows[0], merged)
+        kinds = [*found.kinds, *[""] * len(names)][: len(names)]
+        return replace(found, names=names, texts=list(names), kinds=kinds)
 
     def _headers(self, row: Sequence[Any], merged: dict[int, int]) -> list[str]:
         """Name every column; those under one merged cell are told apart by their place in it."""

@@ -228,7 +228,7 @@ class LiveEngagement(Engagement):
                     fix="Give the changed framework a new version number.",
                 )
         asked = framework or self._framework_of(target if target in known else known[-1])
-        document = self._mapping_back(path, asked) if mapping is None else read_document(Path(mapping))
+        document = self.mapping_back(path, asked) if mapping is None else read_document(Path(mapping))
         spec = validate(MappingSpec, document)
         instrument = replace(self.instrument, framework=asked).declare(spec)
         parts: tuple[Part, ...] = ()
@@ -278,8 +278,14 @@ class LiveEngagement(Engagement):
             staged.unlink(missing_ok=True)
         return Import("imported", target, batch, found)
 
-    def _mapping_back(self, path: Path, framework: Framework) -> Document:
-        """Make the mapping of an export of one of our own surveys."""
+    def mapping_back(self, path: Path, framework: Framework) -> Document:
+        """Make the mapping of an export of one of our own surveys; see :mod:`cxlib.surveys.back`.
+
+        Raises
+        ------
+        IngestError
+            If its headers are not the codes of such a survey.
+        """
         with closing(open_form(path)) as survey:
             back = mapping_back(
                 survey.header,

@@ -37,6 +37,7 @@ from cxlib.instrument import Instrument
 from cxlib.invitations import Invited, read_invitations
 from cxlib.mapping import MappingSpec
 from cxlib.outgoing import check_against_out, issued, item_columns
+from cxlib.proposals import mapping_by_codes, wanted_of, wave_told
 from cxlib.registers import Registers
 from cxlib.registers.reading import read_register
 from cxlib.shares import Share, Spread, shares_of, tally_share
@@ -167,7 +168,7 @@ class LiveEngagement(Engagement):
     def import_file(
         self,
         path: Path,
-        mapping: Path,
+        mapping: Path | None = None,
         *,
         wave: str | None = None,
         new_wave: bool = False,
@@ -175,7 +176,7 @@ class LiveEngagement(Engagement):
         dry_run: bool = False,
         progress: Callable[[int, int], None] | None = None,
     ) -> Import:
-        """Import a survey file by a mapping file: all of it, or nothing.
+        """Import a survey file by a mapping file, or by the codes its columns bear: all of it, or nothing.
 
         Parameters
         ----------
@@ -202,9 +203,8 @@ class LiveEngagement(Engagement):
             Nothing is imported then.
         """
         path = Path(path)
-        document = read_document(Path(mapping))
-        spec = validate(MappingSpec, document)
-        target = wave or self.wave_id
+        document = read_document(Path(mapping)) if mapping is not None else None
+        target = (wave if document is not None else wave_told(path, wave)) or self.wave_id
         known = [one.id for one in self.store.waves(self._slug)]
         if target not in known and not new_wave:
             raise NotFoundError(
@@ -225,6 +225,9 @@ class LiveEngagement(Engagement):
                     fix="Give the changed framework a new version number.",
                 )
         asked = framework or self._framework_of(target if target in known else known[-1])
+        if document is None:
+            document = mapping_by_codes(path, wanted_of(self.spec, asked))
+        spec = validate(MappingSpec, document)
         instrument = replace(self.instrument, framework=asked).declare(spec)
         parts: tuple[Part, ...] = ()
         if path.is_dir():

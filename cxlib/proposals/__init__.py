@@ -7,7 +7,17 @@ answers mean on the item's scale counts as evidence. Nothing here is stored or i
 
 from __future__ import annotations
 
+from cxlib.proposals.coded import mapping_by_codes, wanted_of, wave_told
 from cxlib.proposals.columns import Guess, Proposal, Wanted, propose
-from cxlib.proposals.writing import exact_mapping, mapping_text
+from cxlib.proposals.writing import mapping_text
 
-__all__ = ["Guess", "Proposal", "Wanted", "exact_mapping", "mapping_text", "propose"]
+__all__ = [
+    "Guess",
+    "Proposal",
+    "Wanted",
+    "mapping_by_codes",
+    "mapping_text",
+    "propose",
+    "wanted_of",
+    "wave_told",
+]

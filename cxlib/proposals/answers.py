@@ -52,6 +52,9 @@ class Meaning:
     is_exact: bool = True
 
 
+NOTHING: Final = Meaning()
+
+
 class Scales:
     """The words of every item's levels: of its own scale, of a role that answers by another, or described."""
 

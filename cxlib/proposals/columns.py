@@ -17,7 +17,7 @@ from scipy.optimize import linear_sum_assignment
 from cxlib.conversion import EDGES, ISO_DATE, day_part, words
 from cxlib.framework import Framework
 from cxlib.mapping import SourceSpec
-from cxlib.proposals.answers import Meaning, Scales
+from cxlib.proposals.answers import NOTHING, Meaning, Scales
 from cxlib.proposals.likeness import Wordings, folded
 from cxlib.sources import Layout, SurveyFile, open_survey
 
@@ -80,7 +80,7 @@ class Guess:
     why: str = ""
     runner_up: str = ""
     runner_up_confidence: float = 0.0
-    meaning: Meaning = Meaning()
+    meaning: Meaning = NOTHING
     formats: tuple[str, ...] = ()
 
     @property
@@ -227,7 +227,7 @@ class _Finder:
         return replace(guess, kind="own", confidence=1.0, why=one.kind)
 
     def _by_code(self, one: _Column) -> tuple[str, str] | None:
-        """Find what is called so: by the whole name, by what stands in a grid's brackets, or before a text."""
+        """Find what is called so: by its name, by what stands in a grid's brackets, or before a text."""
         inside = re.search(r"\[([^\[\]]+)\]\s*$", one.name)
         first = one.text.split(maxsplit=1)[0].rstrip(".:)") if " " in one.text.strip() else ""
         named = [one.name, *([inside[1]] if inside else [])]
@@ -238,7 +238,7 @@ class _Finder:
     def _meant(self, one: _Column, guess: Guess, kind: str, target: str) -> Guess:
         if kind == "item" and target not in self._wanted.framework.scales:
             return replace(guess, kind="comment", target=target)
-        meaning = self._scales.meaning(target, one.answers) if kind == "item" else Meaning()
+        meaning = self._scales.meaning(target, one.answers) if kind == "item" else NOTHING
         return replace(guess, kind=kind, target=target, meaning=meaning)
 
     def _about(self, one: _Column, guess: Guess, taken: set[tuple[str, str]]) -> Guess:
@@ -266,7 +266,7 @@ class _Finder:
         return guess
 
     def _by_text(self, free: Sequence[_Column], left: Sequence[str]) -> list[Guess]:
-        """Assign columns to items by likeness, so that what all of them share is greatest (Hungarian method)."""
+        """Assign columns to items so that their likeness is greatest in sum (the Hungarian method)."""
         if not free or not left:
             return []
         targets, texts = _wordings(self._wanted.framework, left)

@@ -1,15 +1,14 @@
-"""A proposal as a mapping file: for a person to correct, or, where every code is known, to import by."""
+"""A proposal as a mapping file, for a person to correct."""
 
 from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
 from cxlib.declarations import RESERVED_SLUGS
-from cxlib.errors import IngestError, Problem
 from cxlib.proposals.columns import ISO_DATE, Guess, Proposal, Wanted, shown_text
 
 _LONG: Final = 110
@@ -45,95 +44,40 @@ def mapping_text(found: Proposal, wanted: Wanted, *, engagement: str = "") -> st
     unless no column tells roles, or no item was found.
     """
     items, doubtful = found.of("item"), [one for one in found.guesses if one.target and not one.is_sure]
+    matched = len(items) + len(found.of("comment"))
     lines = [
         f"# Proposed by cx map for {shown_text(found.name)}: correct it, then",
         f"#   cx import {engagement or 'ENGAGEMENT'} FILE --mapping THIS.yaml",
-        f"# {len(items) + len(found.of('comment'))} columns matched, {len(doubtful)} of them in doubt (see the remarks).",
+        f"# {matched} questions matched; in doubt: {len(doubtful)} (see the remarks).",
         f"# Answers: by the first {found.read_rows:,} rows.",
         f"mapping: {slug_of(Path(found.name).stem)}",
     ]
     if found.layout.preset:
         lines += ["source:", f"  preset: {found.layout.preset}  # by {shown_text(found.layout.mark, 90)}"]
-    lines += [*_about(found, wanted), *_beside(items), "items:"]
-    lines += [line for one in items for line in _entry(one, f"item: {one.target}")]
-    if not items:
-        lines.append("  []  # no column was found that asks what the framework asks; add at least one")
-    if comments := found.of("comment"):
-        lines.append("comments:")
-        questions = wanted.framework.questions
-        for one in comments:
-            asked = questions[one.target].text
-            said = asked if isinstance(asked, str) else asked[wanted.framework.content.languages[0]]
-            lines += _entry(one, f"id: {one.target}", f"text: {quoted(said)}")
+    lines += [*about(found.guesses, found, wanted), *entries(found.guesses, wanted)]
     return "\n".join([*lines, *_left(found, wanted)]) + "\n"
 
 
-def exact_mapping(found: Proposal, wanted: Wanted, *, file: str) -> str:
-    """Write the mapping of a file whose columns all bear the framework's codes: nothing in it is guessed.
-
-    Raises
-    ------
-    IngestError
-        If something that is needed is not there by its code, naming what.
-    """
-    framework = wanted.framework
-    coded = [one for one in found.guesses if one.why in ("code", "the tool's own")]
-    has = {one.target for one in coded if one.kind in ("item", "comment")}
-    problems = []
-    roles = [one for one in coded if one.kind == "role"]
-    if not roles and len(wanted.roles) > 1:
-        problems.append(Problem("role", "no column of that name", "", f"it with {', '.join(wanted.roles)}"))
-    told = {one.target for one in coded if one.kind == "segment"}
-    problems += [
-        Problem(f"segment {id_}", "no column of that name") for id_ in wanted.segments if id_ not in told
-    ]
-    forms = [
-        [one for one in (*form.opening, *form.items, *form.questions) if one in framework.scales]
-        for form in framework.content.forms
-        if {*form.roles} & {*wanted.roles}
-    ] or [[*framework.items]]
-    needed = max(forms, key=lambda form: (len(has & {*form}), -len({*form} - has)))
-    problems += [
-        Problem(f"item {id_}", "no column of that name" + _likely(found, id_))
-        for id_ in needed
-        if id_ not in has
-    ]
-    day = next((one for one in coded if one.kind == "date"), None)
-    if day is not None and len(day.formats) != 1 and found.read_rows:
-        read = f"days by {' and '.join(day.formats)}" if day.formats else "days by no known format"
-        problems.append(
-            Problem(f"column {shown_text(day.column)}", read, "", "days that are read in one way")
-        )
-    if problems:
-        said = f"read as {found.layout.remark}" if found.layout.tool else "no survey tool was recognised"
-        raise IngestError(
-            f"{found.name} cannot be imported without a mapping: not every column bears its code ({said})",
-            problems=problems,
-            fix=f"Nothing was imported. `cx map {file}` proposes a mapping for you to correct.",
-        )
-    lines = ["# By the codes that the file's columns bear, without a mapping file.", "mapping: by-codes"]
-    if found.layout.preset:
-        lines += ["source:", f"  preset: {found.layout.preset}"]
-    items = [one for one in coded if one.kind == "item"]
-    lines += [*_about(found, wanted, coded), *_beside(items), "items:"]
-    lines += [line for one in items for line in _entry(one, f"item: {one.target}")]
-    if comments := [one for one in coded if one.kind == "comment"]:
-        lines.append("comments:")
-        for one in comments:
-            asked = framework.questions[one.target].text
-            said = asked if isinstance(asked, str) else asked[framework.content.languages[0]]
-            lines += _entry(one, f"id: {one.target}", f"text: {quoted(said)}")
-    return "\n".join(lines) + "\n"
+def entries(guesses: Sequence[Guess], wanted: Wanted) -> Iterator[str]:
+    """Write what answers what: the items with their values, the open questions with their text."""
+    items = [one for one in guesses if one.kind == "item"]
+    comments = [one for one in guesses if one.kind == "comment"]
+    yield from _beside(items)
+    yield "items:"
+    for one in items:
+        yield from _entry(one, f"item: {one.target}")
+    if not items:
+        yield "  []  # no column was found that asks what the framework asks; add at least one"
+    if comments:
+        yield "comments:"
+    for one in comments:
+        asked = wanted.framework.questions[one.target].text
+        said = wanted.framework.say(asked, wanted.framework.content.languages[0])
+        yield from _entry(one, f"id: {one.target}", f"text: {quoted(said)}")
 
 
-def _likely(found: Proposal, id_: str) -> str:
-    like = next((one for one in found.guesses if one.target == id_ and one.why == "text"), None)
-    return f"; {quoted(shown_text(like.column, 40))} may be it" if like else ""
-
-
-def _about(found: Proposal, wanted: Wanted, coded: Sequence[Guess] | None = None) -> Iterator[str]:
+def about(guesses: Sequence[Guess], found: Proposal, wanted: Wanted) -> Iterator[str]:
     """Write who answered, and when."""
-    guesses = found.guesses if coded is None else coded
     known = {(one.kind, one.target): one for one in guesses if one.kind}
     if one := known.get(("id", "")):
         yield f"id: {quoted(one.column)}{_remark(one)}"
@@ -148,7 +92,7 @@ def _about(found: Proposal, wanted: Wanted, coded: Sequence[Guess] | None = None
     elif len(wanted.roles) == 1:
         yield f"role: {{value: {wanted.roles[0]}}}"
     elif found.role_of:
-        yield f"role: {{value: {found.role_of}}}  # no column tells roles; the questions are worded for this one"
+        yield f"role: {{value: {found.role_of}}}  # no column tells roles; worded for this one"
     else:
         yield "role:"
         yield f"  value: TO-BE-SAID  # no column tells roles; one of {', '.join(wanted.roles)}, or a column"
@@ -219,9 +163,8 @@ def _left(found: Proposal, wanted: Wanted) -> Iterator[str]:
             near = f"; nearest {one.runner_up}" if one.runner_up else ""
             text = f" ({shown_text(one.text)})" if one.text != one.column else ""
             yield f"#   {one.place + 1}. {quoted(shown_text(one.column))}{text}: {one.why}{near}"
-    own = [one for one in found.guesses if one.kind == "own"]
-    if own:
-        yield f"# Written by {found.layout.tool} itself, not imported: {', '.join(shown_text(one.column) for one in own)}"
+    if own := [shown_text(one.column) for one in found.of("own")]:
+        yield f"# Written by {found.layout.tool} itself, not imported: {', '.join(own)}"
     taken = {one.target for one in found.guesses}
     missing = [one for one in wanted.targets if one not in taken]
     if missing and len(missing) < len(wanted.targets):

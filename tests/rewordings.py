@@ -1,12 +1,12 @@
-"""How people change questions on their way into a survey tool: by hand, and by rule. Written before any matching."""
+"""How people change questions on their way into a survey tool: by hand, before any matching, and by rule."""
 
 from __future__ import annotations
 
 import random
 import re
 
-# What an organisation made of the statements of cx7 1.0.0: one person's rewordings, of the frontline's and the
-# customers' form, and of some in German.
+# What one person made of the statements of cx7 1.0.0: near rewordings of the frontline's and the customers'
+# form, of some in German, and of some in other words altogether.
 FRONTLINE = {
     "s1.i01": "I have read what our leaders promise in writing to do for our guests",
     "s1.i04": "Our leaders think of the customer before costs are cut",
@@ -90,6 +90,27 @@ GERMAN = {
     "s7.i01": "Ich kann nachsehen, an welchen Verbesserungen für Kunden gearbeitet wird",
     "s7.i04": "Ideen von Mitarbeitenden wie mir verändern den Umgang mit Kunden",
 }
+FAR = {
+    "s1.i01": "Management has put its commitments to guests down on paper, and I have read them",
+    "s1.i04": "Before a budget is reduced, our bosses ask what it means for the people we serve",
+    "s1.i06": "Nobody is blamed for raising a service failure",
+    "s2.i01": "A document describes how guests will be better off in future",
+    "s2.i05": "Staff help decide which route we take towards the goal",
+    "s3.i04": "I behave towards guests in line with what we have promised them",
+    "s3.i06": "Broken commitments are repaired",
+    "s4.i03": "I am aware which contacts count for guests",
+    "s4.i06": "We call before they have to call us",
+    "s5.i05": "I have the authority to fix a complaint at once",
+    "s5.i06": "My supervisor gives me feedback on keeping the standard",
+    "s6.i02": "There is a place to report what guests say",
+    "s6.i06": "Someone follows up when a regular no longer comes",
+    "s7.i02": "Good service pays off for me personally",
+    "s7.i04": "Suggestions by employees lead to better service",
+}
+SMALL = (
+    "a an and are as at be by can for from have i in is it me my of on or our the they to us we what when who "
+    "with ich habe die der das den dem ein eine ist zu uns und was wie wir für bei"
+)
 # Questions that no framework asks: nothing may be proposed for them with any confidence.
 STRANGE = (
     "How old are you?",
@@ -120,11 +141,7 @@ def marked_up(text: str, n: int) -> str:
 
 def abridged(text: str, n: int) -> str:
     """Keep the words that carry a text, as a header in a hurry."""
-    small = set(
-        "a an and are as at be by can for from have i in is it me my of on or our the they to us we what when "
-        "who with ich habe die der das den dem ein eine ist zu uns und was wie wir für bei".split()
-    )
-    kept = [one for one in re.findall(r"[\w'’-]+", text) if one.casefold() not in small]
+    kept = [one for one in re.findall(r"[\w'’-]+", text) if one.casefold() not in SMALL.split()]
     return " ".join(kept[:6])
 
 

@@ -62,12 +62,26 @@ class Scales:
         self._framework = framework
         self._scales = {one.id: one for one in framework.content.scales}
         self._sets: dict[str, list[dict[str, int]]] = {}
+        self._owners: dict[str, list[str]] = {}
 
     def words(self, id_: str) -> list[dict[str, int]]:
         """Return the labels of an item or question, label → level, a set for each language and source."""
         if id_ not in self._sets:
             self._sets[id_] = [one for one in self._worded(id_) if one]
         return self._sets[id_]
+
+    def told_by(self, answers: Mapping[str, int]) -> dict[str, float]:
+        """Say which items answers are of, where their words stand on no other: item → share of them [0–1]."""
+        if not self._owners:
+            for id_ in self._framework.scales:
+                for label in {folded(label) for words in self.words(id_) for label in words}:
+                    self._owners.setdefault(label, []).append(id_)
+        found: dict[str, int] = {}
+        for text, times in answers.items():
+            owners = self._owners.get(folded(text), ())
+            if len(owners) == 1:
+                found[owners[0]] = found.get(owners[0], 0) + times
+        return {id_: times / sum(answers.values()) for id_, times in found.items()}
 
     def _worded(self, id_: str) -> Iterable[dict[str, int]]:
         framework = self._framework

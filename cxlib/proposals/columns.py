@@ -21,9 +21,8 @@ from cxlib.proposals.answers import NOTHING, Meaning, Scales
 from cxlib.proposals.likeness import Wordings, folded
 from cxlib.sources import Layout, SurveyFile, open_survey
 
-# Rows that are looked at, different texts of a column that are kept, rows that are shown.
+# Rows that are looked at, and rows that are shown.
 SAMPLE: Final = 2_000
-MOST_TEXTS: Final = 200
 SHOWN_ROWS: Final = 3
 # Confidence [0–1] from which a column is written down without a remark, and below which not at all.
 SURE: Final = 0.75
@@ -35,6 +34,8 @@ _STRANGE, _SAME = 0.58, 0.80
 # By how much the best item must lie before the next one for its likeness to count in full.
 _APART: Final = 0.08
 _CLEARLY: Final = 0.05
+# What it is worth that all answers of a column are described levels of one item.
+_BY_ANSWERS: Final = 0.95
 
 DATE_FORMATS: Final = (ISO_DATE, "%Y/%m/%d", "%d.%m.%Y", "%m/%d/%Y", "%d/%m/%Y", "%m/%d/%y", "%d.%m.%y")
 _ROLE_WORDS: Final = frozenset(("role", "rolle", "your role", "ihre rolle"))
@@ -165,7 +166,7 @@ def _sample(
         read_rows += taken
         if read_rows >= SAMPLE:
             break
-    return {at: dict(one.most_common(MOST_TEXTS)) for at, one in counts.items()}, tuple(shown), read_rows
+    return {at: dict(one) for at, one in counts.items()}, tuple(shown), read_rows
 
 
 def code_of(text: str) -> str:
@@ -271,7 +272,8 @@ class _Finder:
             return []
         targets, texts = _wordings(self._wanted.framework, left)
         wordings = Wordings(targets, texts)
-        likeness = wordings.likeness([one.text for one in free])
+        by_text = wordings.likeness([one.text for one in free])
+        likeness = np.maximum(by_text, _BY_ANSWERS * self._by_answers(free, wordings.ids))
         rows, places = linear_sum_assignment(likeness, maximize=True)
         assigned = dict(zip(rows.tolist(), places.tolist(), strict=True))
         holder = {place: row for row, place in assigned.items()}
@@ -292,7 +294,8 @@ class _Finder:
                 out.append(replace(guess, runner_up=wordings.ids[order[0]], runner_up_confidence=next_best))
                 continue
             confidence = _confidence(float(likeness[at][mine]), next_best)
-            guess = self._meant(one, replace(guess, why="text"), "item", wordings.ids[mine])
+            why = "text" if by_text[at][mine] >= likeness[at][mine] else "the words of its answers"
+            guess = self._meant(one, replace(guess, why=why), "item", wordings.ids[mine])
             confidence *= _evidence(guess, one.answers)
             if other is not None:
                 beyond = _confidence(next_best, float(likeness[at][mine]))
@@ -305,6 +308,16 @@ class _Finder:
                 )  # fmt: skip
             out.append(guess)
         return out
+
+    def _by_answers(self, free: Sequence[_Column], ids: Sequence[str]) -> np.ndarray:
+        """Return the share of each column's answers that are words of one item's levels: columns × ids."""
+        found = np.zeros((len(free), len(ids)))
+        places = {id_: at for at, id_ in enumerate(ids)}
+        for at, one in enumerate(free):
+            for id_, share in self._scales.told_by(one.answers).items():
+                if id_ in places:
+                    found[at, places[id_]] = share
+        return found
 
     def roles(self, guesses: Sequence[Guess]) -> tuple[str, Mapping[str, str], tuple[str, ...]]:
         """Say whose wordings fit best, what the values of the role's column mean, and which mean nothing."""

@@ -57,6 +57,13 @@ _WHOLE: Final = re.compile(r"-?[0-9]{1,9}(?:\.0{1,9})?")
 _ISO_MOMENT: Final = re.compile(
     r"(\d{4}-\d{2}-\d{2})(?:[T ]\d{2}:\d{2}(?::\d{2}(?:[.,]\d+)?)?(?:Z|[+-]\d{2}:?\d{2})?)?"
 )
+# A time behind a day, as survey tools write it: "10:22", "10:22:31 AM GMT+1", "T08:15:00.000Z".
+_TIME: Final = re.compile(
+    r"[T,]?\s*\d{1,2}:\d{2}(?::\d{2}(?:[.,]\d{1,9})?)?\s*(?:[ap]\.?\s?m\.?)?\s*(?:Z|UTC|GMT)?"
+    r"(?:[+-]\d{1,2}(?::?\d{2})?)?",
+    re.IGNORECASE,
+)
+_HAS_TIME: Final = re.compile(r"%[HIMSpzZXcTfRr]")
 _NOT_WHOLE: Final = (
     (re.compile(r"[+-]?\d+,\d+"), "a decimal comma"),
     (re.compile(r"[+-]?\d*\.\d+"), "not a whole number"),
@@ -220,13 +227,20 @@ def _date_converter(spec: DateMapping, blank: Collection[str]) -> Convert:
         try:
             if spec.format == ISO_DATE and (moment := _ISO_MOMENT.fullmatch(text)):
                 return date.fromisoformat(moment[1])
-            return datetime.strptime(text, spec.format).date()
+            day = text if _HAS_TIME.search(spec.format) else day_part(text)
+            return datetime.strptime(day, spec.format).date()
         except ValueError:
             return Rejection(
                 "ambiguous or unknown date: choose the format", f"{spec.format}, as in {example}"
             )
 
     return convert_date
+
+
+def day_part(text: str) -> str:
+    """Return a moment without its time of day: "2026/03/15" of "2026/03/15 10:22:31 AM GMT+1"."""
+    at = next((at for at, char in enumerate(text) if char in "T, " and text[:at].strip()), len(text))
+    return text[:at] if _TIME.fullmatch(text[at:]) else text
 
 
 def words(text: str) -> str:

@@ -36,14 +36,15 @@ from cxlib.framework.versions import Comparison, compare_frameworks
 from cxlib.ingest import Imported, convert
 from cxlib.instrument import Instrument
 from cxlib.invitations import Invited, read_invitations
-from cxlib.mapping import MappingSpec
+from cxlib.mapping import MappingSpec, SourceSpec
 from cxlib.outgoing import check_against_out, issued, item_columns
+from cxlib.proposals import mapping_by_codes, wanted_of, wave_told
 from cxlib.registers import Registers
 from cxlib.registers.reading import read_register
 from cxlib.shares import Share, Spread, shares_of, tally_share
+from cxlib.sources import open_survey
 from cxlib.store import BatchRecord, RegisterRecord, Store
 from cxlib.surveys import mapping_back
-from cxlib.surveys.back import open_form
 from cxlib.tally import Tally, read_batches, tally_batches
 
 if TYPE_CHECKING:
@@ -178,7 +179,7 @@ class LiveEngagement(Engagement):
         dry_run: bool = False,
         progress: Callable[[int, int], None] | None = None,
     ) -> Import:
-        """Import a survey file: all of it, or nothing.
+        """Import a survey file by a mapping file, or by the codes its columns bear: all of it, or nothing.
 
         Parameters
         ----------
@@ -207,7 +208,8 @@ class LiveEngagement(Engagement):
             Nothing is imported then.
         """
         path = Path(path)
-        target = wave or self.wave_id
+        document = read_document(Path(mapping)) if mapping is not None else None
+        target = (wave if document is not None else wave_told(path, wave)) or self.wave_id
         known = [one.id for one in self.store.waves(self._slug)]
         if target not in known and not new_wave:
             raise NotFoundError(
@@ -228,7 +230,8 @@ class LiveEngagement(Engagement):
                     fix="Give the changed framework a new version number.",
                 )
         asked = framework or self._framework_of(target if target in known else known[-1])
-        document = self.mapping_back(path, asked) if mapping is None else read_document(Path(mapping))
+        if document is None:
+            document = self.mapping_back(path, asked) or mapping_by_codes(path, wanted_of(self.spec, asked))
         spec = validate(MappingSpec, document)
         instrument = replace(self.instrument, framework=asked).declare(spec)
         parts: tuple[Part, ...] = ()
@@ -278,29 +281,25 @@ class LiveEngagement(Engagement):
             staged.unlink(missing_ok=True)
         return Import("imported", target, batch, found)
 
-    def mapping_back(self, path: Path, framework: Framework) -> Document:
-        """Make the mapping of an export of one of our own surveys; see :mod:`cxlib.surveys.back`.
+    def mapping_back(self, path: Path, framework: Framework | None = None) -> Document | None:
+        """Return the mapping of an answer to a form that `cx form` wrote, or None for another file.
 
         Raises
         ------
         IngestError
-            If its headers are not the codes of such a survey.
+            If the file cannot be read.
         """
-        with closing(open_form(path)) as survey:
+        if path.is_dir():
+            return None
+        with closing(open_survey(path, SourceSpec())) as survey:
             back = mapping_back(
                 survey.header,
-                framework,
+                framework or self.framework,
                 roles=list(self.spec.roles),
                 segments=list(self.spec.segments),
                 values=self.segment_values(),
-                is_workbook=survey.source.format == "xlsx",
             )
-        if back is None:
-            raise IngestError(
-                f"{path.name} is no answer to a survey that `cx form` wrote: its headers are not our codes",
-                fix="Pass --mapping, or export the answers with question codes as headers.",
-            )
-        return parse_document(back.mapping, name=f"the mapping of {path.name}")
+        return None if back is None else parse_document(back.mapping, name=f"the form in {path.name}")
 
     def undo(self, batch: str | None = None) -> BatchRecord:
         """Undo an import, by default the latest; its respondents may be imported again."""

@@ -85,7 +85,7 @@ def of_framework(
         else:
             labels = {at: framework.say(said, language) for at, said in enumerate(item.levels, 1)}
         asked.append(Asked(id_, framework.say(item.statement[role], language), labels))
-    for id_ in (*form.opening, *form.questions):
+    for id_ in dict.fromkeys((*form.opening, *form.questions)):
         question = framework.questions[id_]
         labels = {}
         if question.scale is not None:

@@ -23,6 +23,7 @@ from cxlib.cli import comments as _comments
 from cxlib.cli import form as _form
 from cxlib.cli import framework as _framework
 from cxlib.cli import gate as _gate
+from cxlib.cli import mapping as _mapping
 from cxlib.cli import printing
 from cxlib.cli import registers as _registers
 from cxlib.cli import runs as _runs
@@ -99,19 +100,24 @@ def init(
     print(f"Created {spec.engagement}: {spec.name}")
     waves = ", ".join(one.id for one in spec.waves)
     print(f"  roles {', '.join(spec.roles)}; waves {waves}; smallest group {spec.anonymity.scores}")
-    print(f"Next: cx import {spec.engagement} SURVEY.csv --mapping MAPPING.yaml")
+    print(f"Next: cx import {spec.engagement} SURVEY.csv --mapping MAPPING.yaml (cx map proposes one)")
+
+
+app.command("map")(_mapping.map_)
 
 
 @app.command("import")
 def import_(
-    engagement: Engagement,
-    file: Annotated[
-        Path,
-        typer.Argument(help="The survey export: CSV, TSV, XLSX, Parquet, or a folder of Parquet parts."),
+    engagement: Annotated[
+        str, typer.Argument(help="The engagement's name; a file alone is only shown, as it is understood.")
     ],
+    file: Annotated[
+        Path | None,
+        typer.Argument(help="The survey export: CSV, TSV, XLSX, Parquet, or a folder of Parquet parts."),
+    ] = None,
     mapping: Annotated[
         Path | None,
-        typer.Option(help="The mapping file: which column is what; not needed for answers to a `cx form`."),
+        typer.Option(help="The mapping file: which column is what; not needed where columns bear codes."),
     ] = None,
     wave: Wave = None,
     new_wave: Annotated[bool, typer.Option(help="Add the wave if it is not there yet.")] = False,
@@ -126,8 +132,15 @@ def import_(
     as_json: Json = False,
 ) -> None:
     """Import a survey file, all of it or nothing; the same file twice changes nothing."""
+    if file is None:
+        if not Path(engagement).is_file():
+            raise NotFoundError(f"no file {engagement}", fix="cx import ENGAGEMENT FILE imports one.")
+        _mapping.look_only(Path(engagement))
+        return
     asked = _framework.load(framework) if framework else None
     many = workers if file.is_dir() else 1
+    if mapping is None and file.is_file() and not as_json:
+        _mapping.show_before(file, engagement, printing.say())
     with _live(engagement, None, cluster, many) as eng, _progress(file, quiet=as_json) as progress:
         done = eng.import_file(
             file, mapping, wave=wave, new_wave=new_wave, framework=asked, dry_run=dry_run, progress=progress

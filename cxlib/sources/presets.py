@@ -300,7 +300,7 @@ PRESETS: Final[dict[str, Preset]] = {
                     "EmailAddress", "Name", "LocationLatitude", "LocationLongitude", "LocationAccuracy",
                 ),
                 "other": (
-                    "EndDate", "End Date", "ResponseSet", "ExternalReference", "ExternalDataReference",
+                    "ResponseSet", "ExternalReference", "ExternalDataReference",
                     "DistributionChannel", "Q_RecaptchaScore",
                 ),
             },

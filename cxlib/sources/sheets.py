@@ -24,6 +24,8 @@ from cxlib.mapping import SourceSpec
 from cxlib.sources.base import TEXT, Batch, Source
 from cxlib.sources.presets import LOOKED_AT, Layout, laid_out
 
+# The sheets of a workbook that `cx form` writes, the last one hidden.
+ANSWERS, QUESTIONS, LISTS = "Answers", "Questions", "Lists"
 # What a workbook may unfold to: far above any survey, far below what fills a machine.
 MOST_BYTES: Final = 1 << 30
 MOST_RATIO: Final = 500
@@ -162,6 +164,9 @@ class WorkbookSurvey:
         visible = [_measured(sheet) for sheet in sheets.values() if sheet.sheet_state == "visible"]
         hidden = [sheet.title for sheet in sheets.values() if sheet.sheet_state != "visible"]
         filled = [sheet for sheet in visible if _is_filled(sheet)]
+        # A form that we wrote explains itself on a sheet beside its answers.
+        if [sheet.title for sheet in filled] == [ANSWERS, QUESTIONS] and hidden == [LISTS]:
+            filled = filled[:1]
         if len(filled) != 1:
             found = ", ".join(sheet.title for sheet in filled) or "none"
             beside = f"; hidden: {', '.join(hidden)}" if hidden else ""

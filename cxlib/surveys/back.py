@@ -8,16 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import yaml
 
 from cxlib import look
-from cxlib.errors import IngestError, NotFoundError
+from cxlib.errors import NotFoundError
 from cxlib.frames import DONT_KNOW, NOT_APPLICABLE
-from cxlib.mapping import SourceSpec
-from cxlib.sources import SurveyFile, open_survey
 from cxlib.surveys import spreadsheet
 from cxlib.surveys.asked import Maker, plain
 from cxlib.surveys.codes import (
@@ -46,20 +43,6 @@ _QUALTRICS = {
 }  # fmt: skip
 
 
-def open_form(path: Path) -> SurveyFile:
-    """Open a file whose mapping is not known yet: of a workbook of ours the sheet of answers.
-
-    Raises
-    ------
-    IngestError
-        If it is no survey file, or a workbook in which nobody can tell the sheet of answers.
-    """
-    try:
-        return open_survey(path, SourceSpec(sheet=spreadsheet.ANSWERS))
-    except IngestError:
-        return open_survey(path, SourceSpec())
-
-
 @dataclass(frozen=True)
 class Back:
     """How a file of ours was recognised, and the mapping that reads it, as YAML.
@@ -80,7 +63,6 @@ def mapping_back(
     roles: Sequence[str],
     segments: Sequence[str],
     values: Mapping[str, Sequence[str]] | None = None,
-    is_workbook: bool = False,
 ) -> Back | None:
     """Return the mapping of an export of a survey that `cx form` wrote; None for another file.
 
@@ -94,8 +76,6 @@ def mapping_back(
         Of the engagement.
     values
         Known values of segments, by which a chosen code is read; a code of none of them is refused.
-    is_workbook
-        Whether the file is one, of which the sheet of answers is read.
     """
     names = [*framework.items, *framework.questions]
     codes = question_codes(names_of(names, roles, segments))
@@ -120,8 +100,6 @@ def mapping_back(
         return None
     words = _Words(framework, asked or roles)
     plain_mapping: dict[str, Any] = {"mapping": f"{tool}-form"}
-    if is_workbook and tool == "xlsx":
-        plain_mapping["source"] = {"sheet": spreadsheet.ANSWERS}
     plain_mapping |= about
     plain_mapping["segments"] = _segments(header, segments, called, values or {})
     if date in header:

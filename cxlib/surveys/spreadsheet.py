@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from io import BytesIO
 from typing import Any, Final
 
+from cxlib.sources.sheets import ANSWERS, LISTS, QUESTIONS
 from cxlib.surveys.asked import Asked, Survey, plain
 from cxlib.workbook import INERT
 
-ANSWERS, LISTS = "Answers", "Lists"
 RESPONDENT, ROLE, DATE = "respondent", "role", "date"
 # Rows that are ready to be filled in.
 ROWS: Final = 1000
@@ -48,7 +48,7 @@ def to_xlsx(survey: Survey) -> bytes:
         cell = book.add_format({"text_wrap": True, "valign": "top", "border": 1, "border_color": _RULE})
         text, day = book.add_format({"num_format": "@"}), book.add_format({"num_format": "yyyy-mm-dd"})
         page = book.add_worksheet(ANSWERS)
-        _explain(book.add_worksheet("Questions"), survey, columns, head, cell)
+        _explain(book.add_worksheet(QUESTIONS), survey, columns, head, cell)
         lists = book.add_worksheet(LISTS)
         lists.hide()
         for at, column in enumerate(columns):

@@ -199,6 +199,8 @@ class MappingSpec(Model):
             raise at("`survey` says in which survey ids are counted, and no `id` is mapped", "survey")
         if self.long is not None and self.id is None:
             raise at("a file with a row an answer needs `id`: it says whose answer a row is", "long")
+        if self.long is not None and self.screening is not None:
+            raise at("a file with a row an answer cannot be screened: leave `screening` out", "screening")
         names = [construct.id for construct in self.constructs]
         for c, construct in enumerate(self.constructs):
             if construct.id in (*names[:c], *items):
@@ -246,7 +248,8 @@ class MappingSpec(Model):
     def columns(self) -> list[str]:
         """Every column that the mapping reads, of a long file once it is wide."""
         answers = [item.column for item in self.items]
-        return [*self.about, *answers, *(comment.column for comment in self.comments)]
+        looked_at = self.screening.columns if self.screening is not None else []
+        return [*self.about, *answers, *(comment.column for comment in self.comments), *looked_at]
 
 
 def read_mapping(path: Path) -> MappingSpec:

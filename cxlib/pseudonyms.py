@@ -109,8 +109,8 @@ class Respondents:
         digests = np.concatenate([np.empty((0, 2), "<u8"), *self._digests])
         return digests, np.concatenate([np.empty(0, np.int64), *self._rows])
 
-    def reject_repeated(self, rejected: Rejected) -> None:
-        """Reject every row of an id that stands twice: nobody can say which of them is right."""
+    def repeated(self) -> tuple[np.ndarray, np.ndarray]:
+        """Return the rows of every id that stands twice, in order, and for each another row that bears it."""
         digests, rows = self.known()
         order = np.argsort(digests[:, 0], kind="stable")
         digests, rows = digests[order], rows[order]
@@ -120,9 +120,18 @@ class Respondents:
         other = np.where(follows, rows[first], np.append(rows[1:], 0))
         repeated = np.flatnonzero(follows | precedes)
         repeated = repeated[np.argsort(rows[repeated])]
-        cells = ((f"the same id as row {row}", "", "each id once") for row in other[repeated].tolist())
-        if len(repeated):
-            rejected.add(rows[repeated], self._place, self._header, cells)
+        return rows[repeated], other[repeated]
+
+    def reject_repeated(self, rejected: Rejected) -> None:
+        """Reject every row of an id that stands twice: nobody can say which of them is right."""
+        rows, other = self.repeated()
+        if len(rows):
+            rejected.add(rows, self._place, self._header, map(self.again, other.tolist()))
+
+    @staticmethod
+    def again(row: int) -> tuple[str, str, str]:
+        """Say that an id stands in another row, too: reason, found and expected."""
+        return f"the same id as row {row}", "", "each id once"
 
 
 def _shards(texts: Sequence[bytes], nth: np.ndarray | int = 0) -> pa.Array:

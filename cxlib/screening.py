@@ -89,6 +89,11 @@ class Screening:
     def left_out(self) -> int:
         return sum(self.dropped.values())
 
+    @property
+    def kept(self) -> tuple[str, ...]:
+        """The kinds of which some were found, and none were left out."""
+        return tuple(kind for kind, n in self.found.items() if n and kind not in self.choice)
+
     def to_plain(self) -> dict[str, Any]:
         """Return it as JSON can hold it, for the store."""
         return {
@@ -96,6 +101,14 @@ class Screening:
             "dropped": dict(self.dropped), "median_seconds": self.median, "speed": self.speed,
             "straight": self.straight,
         }  # fmt: skip
+
+    @classmethod
+    def from_plain(cls, plain: Mapping[str, Any]) -> Screening:
+        """Return what the store kept."""
+        return cls(
+            plain["rows"], plain["found"], tuple(plain["choice"]), plain["dropped"],
+            plain["median_seconds"], plain["speed"], plain["straight"],
+        )  # fmt: skip
 
     @property
     def sentences(self) -> list[str]:
@@ -112,8 +125,7 @@ class Screening:
         if self.dropped:
             names = ", ".join(f"{n:,} {PLURALS[kind]}" for kind, n in self.dropped.items() if n)
             return [*out, f"left out: {names}" if names else "left out: none"]
-        kinds = ",".join(kind for kind in KINDS if self.found.get(kind))
-        return [*out, f"all are kept; --drop {kinds} leaves them out"]
+        return [*out, "all were kept"]
 
 
 def chosen_kinds(text: str) -> tuple[str, ...]:
@@ -152,7 +164,7 @@ def screening_of(mapping: MappingSpec, layout: Layout) -> ScreeningSpec:
 
 
 class Screener:
-    """Looks at responses as they pass; memory is bounded but for 21 bytes a response.
+    """Looks at responses as they pass; memory is bounded but for 19 bytes a response.
 
     Parameters
     ----------

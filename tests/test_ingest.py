@@ -17,7 +17,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from cxlib import ingest, rejected, sources
+from cxlib import batchfile, rejected, sources
 from cxlib.errors import ContractError, IngestError
 from cxlib.frames import DONT_KNOW, NOT_APPLICABLE, ItemScale
 from cxlib.ingest import ItemCounts, convert
@@ -124,7 +124,7 @@ def test_bytes_do_not_depend_on_how_the_file_was_cut(run: Any, tmp_path: Path, m
     text = "id,unit,Q1,Q2,said\r\n" + "".join(
         f'{i},Ünit {i % 7},{i % 5 + 1},,"line {i}\r\n""quoted"", {i}"\r\n' for i in range(2000)
     )
-    monkeypatch.setattr(ingest, "ROWS_PER_GROUP", 700)
+    monkeypatch.setattr(batchfile, "ROWS_PER_GROUP", 700)
     whole, _ = run(text, out=tmp_path / "one")
     monkeypatch.setattr(delimited, "BLOCK", 997)
     monkeypatch.setattr(delimited, "PARSED", 300)
@@ -332,7 +332,10 @@ CUT = "Close it, or export the file again: it may have been cut short."
 ENCODING = "Declare source.encoding in the mapping (often cp1252), or save the file as UTF-8."
 MARK = "Export the file again with quoted text, or double the mark."
 NUL = "If the file is UTF-16 without its mark, declare source.encoding: utf-16-le; otherwise export it again."
-ROWS = "Nothing was imported. Fix the export or the mapping. All cells: error.problems"
+ROWS = (
+    "Nothing was imported. Fix the export or the mapping, or keep the good rows with --on-error collect. "
+    "All cells: error.problems"
+)
 SAVE = "Save the sheet of answers as “Excel workbook (.xlsx)” or “CSV UTF-8” and import that."
 
 BAD_FILES: dict[str, tuple[bytes, str]] = {

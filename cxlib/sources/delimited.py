@@ -179,12 +179,12 @@ class CsvSurvey:
     ) -> Iterator[Batch]:
         names = [str(position) for position in range(len(self.header))]
         wanted = [names[position] for position in sorted(columns)]
-        invalid: list[tuple[int, int]] = []
+        invalid: list[tuple[int, int, str]] = []
 
         def leave_out(one: pa.csv.InvalidRow) -> str:
             if one.number is None:  # with threads, pyarrow does not know the rows
                 return "error"
-            invalid.append((one.number, one.actual_columns))
+            invalid.append((one.number, one.actual_columns, one.text))
             return "skip"
 
         def parse(threads: bool, size: int) -> pa.Table:
@@ -212,16 +212,17 @@ class CsvSurvey:
         except pa.ArrowInvalid:  # a row that does not fit, or is longer than the parser's block
             invalid.clear()
             table = parse(threads=False, size=len(block) + 1)
-        misfits = tuple((row + number - 1, fields) for number, fields in invalid)
+        misfits = tuple((row + number - 1, fields) for number, fields, _ in invalid)
+        raw = tuple(text for *_, text in invalid)
         numbers = np.arange(row, row + table.num_rows + len(misfits))
         numbers = np.delete(numbers, np.array([number - row for number, _ in misfits], np.int64))
         start = 0
         for piece in table.to_batches():
             arrays = {int(name): piece.column(name) for name in wanted}
-            yield Batch(arrays, numbers[start : start + piece.num_rows], misfits)
-            start, misfits = start + piece.num_rows, ()
+            yield Batch(arrays, numbers[start : start + piece.num_rows], misfits, raw)
+            start, misfits, raw = start + piece.num_rows, (), ()
         if misfits:
-            yield Batch({int(name): pa.array([], TEXT) for name in wanted}, numbers[:0], misfits)
+            yield Batch({int(name): pa.array([], TEXT) for name in wanted}, numbers[:0], misfits, raw)
 
     def _read_blocks(self, encoding: str, *, is_declared: bool) -> Iterator[tuple[bytes, int, bool]]:
         """Cut the file into whole records in UTF-8, each piece with the row it begins at."""

@@ -10,10 +10,10 @@ import csv
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import closing, nullcontext
+from contextlib import closing, nullcontext, suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Final, TypeAlias
 
 import numpy as np
 import pyarrow as pa
@@ -31,6 +31,12 @@ from cxlib.sources import Batch
 # Rows that are judged together: their reasons are held at once.
 ROWS: Final = 1 << 12
 REASONS_A_ROW: Final = 8
+# A row that was left out: its number, why, its cells.
+_Row: TypeAlias = tuple[int, list[Problem], list[str]]
+
+
+class _BrokenError(Exception):
+    """Some rows break the mapping: nothing is written by the first reading. Never leaves this module."""
 
 
 def collect(
@@ -81,12 +87,15 @@ def collect(
     screening, dropped = screened(path, planned, key, drop)
     with closing(open_mapped(path, mapping)) as survey:
         reader = Reader(survey, path.name, planned, key, left_out=dropped)
-        with writer(out, planned.schema) as write:
-            reader.read_all(write, progress)
         seen = reader.seen
+        with suppress(_BrokenError), writer(out, planned.schema) as write:
+            reader.read_all(write, progress)
+            if not seen.rejected.cells or seen.rejected.rows == seen.total:
+                refuse(seen, path.name, mapping)
+            else:
+                raise _BrokenError
         screening = screening or reader.screener.found()[0]
-        if not seen.rejected.cells or seen.rejected.rows == seen.total:
-            refuse(seen, path.name, mapping)
+        if not seen.rejected.cells:
             found = imported(seen, planned, path.name, survey.sha256, survey.source)
             return replace(found, screening=screening)
         again = reader.respondents.repeated()
@@ -105,8 +114,17 @@ def _sorted_out(
 ) -> Imported:
     """Read a file a second time: good rows into `out`, the others into `rejects`."""
     mapping, reasons, left_out = planned.mapping, Counter[str](), 0
+
+    def told(add: Add, rows: Sequence[_Row]) -> None:
+        nonlocal left_out
+        left_out += len(rows)
+        for row, problems, cells in rows:
+            add(row, _said(problems), cells)
+            reasons.update(_kind(one.reason) for one in problems)
+
     with closing(open_mapped(path, mapping)) as survey:
         keeper, judge = (Reader(survey, path.name, planned, key, left_out=dropped) for _ in range(2))
+        width = len(survey.header)
         beside = (
             nullcontext(_nowhere)
             if rejects is None
@@ -114,23 +132,26 @@ def _sorted_out(
         )
         with beside as add, writer(out, planned.schema) as write:
             for batch in keeper.batches(every=True):
-                for row, why, fields in _misfits(batch, keeper, survey.source.delimiter or ","):
-                    add(row, str(why), fields)
-                    reasons[why.reason] += 1
-                    left_out += 1
+                strange = _misfits(batch, keeper, survey.source.delimiter or ",")
                 for piece in _pieces(batch):
                     wrong = _wrong(judge, piece, again)
                     is_wrong = np.isin(piece.rows, list(wrong))
                     write(keeper.table(chosen(piece, ~is_wrong)))
-                    reasons.update(_kind(one.reason) for found in wrong.values() for one in found)
-                    _hand_over(chosen(piece, is_wrong), wrong, add, len(survey.header))
-                    left_out += len(wrong)
+                    # In the order of the file.
+                    due = [one for one in strange if one[0] < piece.rows[-1]]
+                    strange = strange[len(due) :]
+                    told(add, sorted([*due, *_rows(chosen(piece, is_wrong), wrong, width)], key=_number))
+                told(add, strange)
         found = imported(keeper.seen, planned, path.name, survey.sha256, survey.source)
     return replace(found, rejected=left_out, reasons=dict(reasons.most_common()))
 
 
 def _nowhere(row: int, reason: str, cells: Sequence[str]) -> None:
     """Write nothing: a dry run."""
+
+
+def _number(one: _Row) -> int:
+    return one[0]
 
 
 def _pieces(batch: Batch) -> Iterator[Batch]:
@@ -152,23 +173,23 @@ def _wrong(judge: Reader, piece: Batch, again: tuple[np.ndarray, np.ndarray]) ->
     return wrong
 
 
-def _misfits(batch: Batch, reader: Reader, delimiter: str) -> Iterator[tuple[int, Problem, list[str]]]:
+def _misfits(batch: Batch, reader: Reader, delimiter: str) -> list[_Row]:
     """Return the rows whose fields do not fit the header, as they stand in the file."""
+    out: list[_Row] = []
     for found, raw in zip(batch.misfits, batch.raw, strict=True):
         reason, number, expected = reader.misfit(found)
-        fields = next(csv.reader([raw], delimiter=delimiter), [])
-        yield found[0], Problem(f"row {found[0]}", reason, number, expected, row=found[0]), fields
+        problem = Problem(f"row {found[0]}", reason, number, expected, row=found[0])
+        out.append((found[0], [problem], next(csv.reader([raw], delimiter=delimiter), [])))
+    return out
 
 
-def _hand_over(piece: Batch, wrong: Mapping[int, list[Problem]], add: Add, width: int) -> None:
-    if not len(piece.rows):
-        return
-    columns: dict[int, list[Any]] = {
-        at: array.cast(pa.string()).to_pylist() for at, array in piece.columns.items()
-    }
-    for place, row in enumerate(piece.rows.tolist()):
-        cells = [columns[at][place] if at in columns else "" for at in range(width)]
-        add(row, _said(wrong[row]), cells)
+def _rows(piece: Batch, wrong: Mapping[int, list[Problem]], width: int) -> list[_Row]:
+    """Return rows with what is wrong in them, and a cell for each column of the header."""
+    columns = {at: array.cast(pa.string()).to_pylist() for at, array in piece.columns.items()}
+    return [
+        (row, wrong[row], [columns[at][place] if at in columns else "" for at in range(width)])
+        for place, row in enumerate(piece.rows.tolist())
+    ]
 
 
 def _said(problems: Sequence[Problem]) -> str:

@@ -281,8 +281,9 @@ class Engagement:
         return dict(self.facts.quality) if self.wave.id == self.facts.wave else {}
 
     def completeness(self) -> pd.DataFrame:
-        """Say how complete everyone's answers are, step by step: COMPLETENESS frame."""
-        return quality.completeness(self.distribution(), self.instrument)
+        """Say how complete the answers of the roles that are shown are, step by step: COMPLETENESS frame."""
+        by = (ROLE,) if (ROLE,) in self.facts.cuts else ()
+        return quality.completeness(self.distribution(by=by), self.instrument)
 
     def _of_wave(self, frame: pd.DataFrame) -> pd.DataFrame:
         return frame[frame[WAVE] == self.wave.id].reset_index(drop=True)

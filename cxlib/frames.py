@@ -293,7 +293,7 @@ COMPLETENESS: Final = _contract(
     "completeness",
     ("step", "text", "step id; empty for what was asked beside the steps"),
     ("name", "text", "its name in the engagement's language"),
-    ("items", "whole", "items whose answers of everyone may be shown"),
+    ("items", "whole", "items whose answers may be shown"),
     ("answered", "whole", "answers on the scale, all items together"),
     ("dont_know", "whole", "answered that they do not know"),
     ("not_applicable", "whole", "answered that it does not apply"),

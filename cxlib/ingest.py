@@ -26,7 +26,7 @@ from cxlib.frames import BLANK, COMMENT, DATE, DONT_KNOW, NOT_APPLICABLE, ROLE, 
 from cxlib.mapping import MappingSpec
 from cxlib.pseudonyms import Respondents
 from cxlib.rejected import Rejected
-from cxlib.rejects import MARKS, returned
+from cxlib.rejects import MARKS, Returned, returned
 from cxlib.screening import Screener, Screening, screening_of
 from cxlib.sources import PRIVATE, Batch, Part, PartSurvey, Source, SurveyFile, open_survey, widened
 
@@ -66,6 +66,7 @@ class Imported:
     rejected : rows that break the mapping and were left out, where the good ones were asked for.
     reasons : why, with the number of cells; the most frequent first.
     screening : which responses are partial, tests, hurried …, and what of that was left out.
+    is_back : whether these are rows that were rejected before, and corrected.
     """
 
     rows: int
@@ -87,6 +88,7 @@ class Imported:
     rejected: int = 0
     reasons: Mapping[str, int] = field(default_factory=dict)
     screening: Screening | None = None
+    is_back: bool = False
 
 
 def convert(
@@ -301,6 +303,7 @@ class Seen:
     misfits: int = 0
     empty: int = 0
     empty_rows: list[str] = field(default_factory=list)
+    is_back: bool = False
     ignored: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     values: dict[str, Counter[Any]] = field(default_factory=dict)
@@ -372,6 +375,7 @@ class Reader:
             self._id is not None,
             ignored=[one for one in unread if one not in MARKS],
             notes=notes,
+            is_back=isinstance(survey, Returned),
             values={name: column.seen for name, column in self._columns.items()},
             changed={name: column.changed for name, column in self._columns.items()},
             comments={name.removeprefix(COMMENT): one.seen for name, one in self._comments.items()},
@@ -564,6 +568,7 @@ def imported(seen: Seen, plan: Plan, name: str, sha256: str, source: Source) -> 
         has_ids=seen.has_ids,
         notes=(*source.notes, *seen.notes, *_conversion_notes(seen)),
         empty=seen.empty,
+        is_back=seen.is_back,
         converted=tuple(_converted(seen)[:KEPT_CONVERSIONS]),
     )
 

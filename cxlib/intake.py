@@ -176,8 +176,8 @@ class Intake:
             raise IngestError(
                 f"{self.path.name} cannot correct anything: mapping {self.spec.mapping} names no `id`, so "
                 "nobody can tell whose earlier answers a row replaces",
-                fix="Map the column that holds the respondents' ids; or undo the earlier import (cx undo) and "
-                "import the corrected file whole.",
+                fix="Map the column that holds the respondents' ids; or undo the earlier import (cx undo), "
+                "and import the corrected file whole.",
             )
 
     def _rejects(self) -> Path | None:
@@ -225,6 +225,8 @@ def account(found: Imported, change: Difference | None) -> dict[str, Any]:
     }
     if found.screening is not None:
         told["screening"] = found.screening.to_plain()
+    if found.is_back:
+        told["is_back"] = True
     if change is not None:
         told["corrected"] = {
             "new": change.new,

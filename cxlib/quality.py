@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
-from cxlib.frames import BLANK, COMPLETENESS, DONT_KNOW, NOT_APPLICABLE, UNSCORED, check
+from cxlib.frames import BLANK, COMPLETENESS, DONT_KNOW, NOT_APPLICABLE, ROLE, UNSCORED, check
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -48,7 +48,9 @@ def told(imports: Iterable[Mapping[str, Any]], has_ids: Iterable[bool], threshol
     """
     found, named = list(imports), list(has_ids)
     kinds = {kind_of(reason) for one in found for reason in one.get("reasons", {})}
-    rejected = sum(int(one.get("rejected", 0)) for one in found)
+    # What was rejected and came back, corrected, is in by now; or was rejected again, and counts there.
+    back = sum(int(one["read"]) for one in found if one.get("is_back"))
+    rejected = max(0, sum(int(one.get("rejected", 0)) for one in found) - back)
     replaced = sum(int(one.get("corrected", {}).get("replaced", 0)) for one in found)
     return {
         "files": len(found),
@@ -84,7 +86,8 @@ def completeness(distribution: pd.DataFrame, instrument: Instrument) -> pd.DataF
     Parameters
     ----------
     distribution
-        DISTRIBUTION frame of one group. An item without a row was not asked, or is hidden.
+        DISTRIBUTION frame, of everyone or by role. An item without a row was not asked, or is hidden; one
+        that nobody of a role gave anything but blank to was not asked there.
 
     Returns
     -------
@@ -92,6 +95,10 @@ def completeness(distribution: pd.DataFrame, instrument: Instrument) -> pd.DataF
     """
     import pandas as pd
 
+    given = distribution[(distribution["answer"] != BLANK) & (distribution["n"] > 0)]
+    asked = set(zip(given["id"], given[ROLE], strict=True))
+    is_asked = [pair in asked for pair in zip(distribution["id"], distribution[ROLE], strict=True)]
+    distribution = distribution[is_asked]
     steps = {item.id: step for step in instrument.framework.steps for item in step.items}
     order = [*instrument.framework.steps, None]
     rows = []
@@ -121,7 +128,7 @@ def completeness(distribution: pd.DataFrame, instrument: Instrument) -> pd.DataF
 
 def _counted(of: pd.DataFrame) -> list[int]:
     """Count answers on the scale, don't know, not applicable, blank."""
-    counts = dict(zip(of["answer"], of["n"], strict=True))
+    counts = of.groupby("answer")["n"].sum().to_dict()
     answered = sum(int(n) for answer, n in counts.items() if answer not in UNSCORED)
     return [answered, *(int(counts.get(one, 0)) for one in (DONT_KNOW, NOT_APPLICABLE, BLANK))]
 

@@ -68,7 +68,7 @@ def check_free(path: Path, *, force: bool) -> None:
     if path.exists() and not force:
         raise ConflictError(
             f"{path.name} is there already, and may hold rows that somebody corrects",
-            fix="Import it, or move it away; name another file with --rejects, or write over it with --force.",
+            fix="Import it or move it away, name another with --rejects, or write over it with --force.",
         )
 
 

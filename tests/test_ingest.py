@@ -306,9 +306,7 @@ SCRIPT = "</script><img src=x onerror=alert(1)>"
 def test_a_text_that_is_no_level_is_rejected(run: Any, tmp_path: Path, text: str, message: str) -> None:
     error = refusal(run, tmp_path, f'id,unit,Q1,Q2\n1,North,5,5\n2,North,5,"{text}"\n')
     assert str(error) == (
-        "1 of 2 rows in wave2.csv breaks mapping wave\n"
-        f"  row 3, column Q2: {message}\n"
-        "Nothing was imported. Fix the export or the mapping. All cells: error.problems"
+        f"1 of 2 rows in wave2.csv breaks mapping wave\n  row 3, column Q2: {message}\n{ROWS}"
     )
 
 

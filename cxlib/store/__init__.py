@@ -18,7 +18,7 @@ from typing import Any, Self
 from cxlib.anonymity.rereleases import Issued
 from cxlib.commentary import Commentary
 from cxlib.declarations import AssumptionSpec, EngagementSpec, TargetSpec, WaveSpec
-from cxlib.errors import ConflictError, ContractError, CxError, Problem
+from cxlib.errors import ContractError, Problem
 from cxlib.registers import Kept
 from cxlib.settings import Settings
 from cxlib.store import batches as _batches
@@ -512,6 +512,8 @@ class Store:
         ------
         NotFoundError
             If there is no such batch, or it was undone already.
+        ConflictError
+            If a later one corrects it: that one goes first.
         """
         return _taking.undo(self._database, self._local, slug, batch_id)
 

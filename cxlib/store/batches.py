@@ -239,6 +239,8 @@ def select_to_undo(connection: Connection, slug: str, batch_id: str | None) -> t
     ------
     NotFoundError
         If there is no such active batch.
+    ConflictError
+        If a later one corrects it.
     """
     active = select_batches(connection, slug, state=ACTIVE)
     chosen = [one for one in active if batch_id in (None, one.id)][-1:]
@@ -252,6 +254,14 @@ def select_to_undo(connection: Connection, slug: str, batch_id: str | None) -> t
             f"batch {batch_id} of {slug} was undone already"
             if undone
             else f"engagement {slug} has no batch {batch_id!a}{nearest(batch_id, [one.id for one in active])}"
+        )
+    later = active[active.index(chosen[0]) + 1 :]
+    resting = [one for one in later if one.wave == chosen[0].wave and one.rests_on_earlier]
+    if resting:
+        raise ConflictError(
+            f"batch {chosen[0].id} is what batch {resting[-1].id} corrects: who answered the same there is "
+            "counted here",
+            fix=f"Undo that one first: cx undo {slug} --batch {resting[-1].id}.",
         )
     row = connection.execute(
         select(import_batch.c.key, import_batch.c.wave).where(import_batch.c.id == chosen[0].id)

@@ -93,6 +93,12 @@ class BatchRecord:
     def is_active(self) -> bool:
         return self.state == ACTIVE
 
+    @property
+    def rests_on_earlier(self) -> bool:
+        """Whether it corrected what was there: then it holds only what was new or another."""
+        corrected = self.quality.get("corrected", {})
+        return bool(corrected.get("replaced") or corrected.get("identical"))
+
 
 @dataclass(frozen=True)
 class RegisterRecord:

@@ -43,8 +43,8 @@ def completeness(frame: pd.DataFrame, instrument: Instrument) -> Html:
         rows,
         numbers=range(1, 7),
         note=_(
-            "Counted in answers, of everyone together and of the items that may be shown. An item counts as "
-            "left blank, too, where the file had a column for it and a role was not asked."
+            "Counted in answers, over the roles and items that may be shown. Don't know, not applicable and "
+            "blank are in no mean; an item counts as asked of a role if anyone there gave it an answer."
         ),
     )
 
@@ -66,9 +66,9 @@ def quality(told: Mapping[str, Any], instrument: Instrument, *, threshold: int) 
     if by_choice:
         said.append(_("Left out by choice: {kinds}.", kinds=", ".join(by_choice)))
     if told["rejected"] == 0 and by_choice:
-        said.append(_("Every other row was read as the mapping says."))
+        said.append(_("No other row was left out."))
     elif told["rejected"] == 0:
-        said.append(_("No row was left out: each was read as the mapping says, or the file was refused."))
+        said.append(_("No row was left out."))
     else:
         kinds = _kinds(_)
         said.append(
@@ -114,9 +114,9 @@ def _kinds(_: Words) -> dict[str, str]:
     return {
         "ids": _("ids that were missing or stood twice"),
         "rows": _("rows that did not fit the header"),
-        "dates": _("dates that could be read in two ways"),
+        "dates": _("dates that were not as agreed"),
         "roles": _("roles that nobody knows"),
-        "texts": _("texts that are none"),
+        "texts": _("texts that cannot be shown"),
         "answers": _("answers outside their scale or in unknown words"),
     }
 

@@ -108,7 +108,8 @@ FAR = {
     "s7.i04": "Suggestions by employees lead to better service",
 }
 SMALL = (
-    "a an and are as at be by can for from have i in is it me my of on or our the they to us we what when who "
+    "a an and are as at be by can for from have i in is it me my of on or our the they to us we what when "
+    "who "
     "with ich habe die der das den dem ein eine ist zu uns und was wie wir für bei"
 )
 # Questions that no framework asks: nothing may be proposed for them with any confidence.

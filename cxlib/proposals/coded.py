@@ -105,6 +105,12 @@ def _missing(found: Proposal, coded: list[Guess], wanted: Wanted) -> list[Proble
         if {*form.roles} & {*wanted.roles}
     ] or [[*framework.items]]
     needed = max(forms, key=lambda form: (len(has & {*form}), -len({*form} - has)))
+    day = next((one for one in coded if one.kind == "date"), None)
+    if day is not None and len(day.formats) != 1 and found.read_rows:
+        read = f"days by {' and '.join(day.formats)}" if day.formats else "days by no known format"
+        problems.append(
+            Problem(f"column {shown_text(day.column)}", read, "", "days that are read in one way")
+        )
     if not has:
         return [*problems, Problem("items", "no column bears the code of one")]
     problems += [
@@ -112,12 +118,6 @@ def _missing(found: Proposal, coded: list[Guess], wanted: Wanted) -> list[Proble
         for id_ in needed
         if id_ not in has
     ]
-    day = next((one for one in coded if one.kind == "date"), None)
-    if day is not None and len(day.formats) != 1 and found.read_rows:
-        read = f"days by {' and '.join(day.formats)}" if day.formats else "days by no known format"
-        problems.append(
-            Problem(f"column {shown_text(day.column)}", read, "", "days that are read in one way")
-        )
     return problems
 
 

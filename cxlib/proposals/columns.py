@@ -67,7 +67,7 @@ class Guess:
     target : the item, question or segment.
     confidence : 0–1; 1 where the column bears the code.
     why : by what it was found.
-    runner_up, runner_up_confidence : the next best item, where there is one.
+    runner_up, runner_up_confidence : the next best item, and how sure it would be without this one.
     meaning : of the answers, where the target has a scale.
     formats : of dates: every format by which each day in the sample is one.
     """
@@ -188,7 +188,7 @@ class _Finder:
                 self._role_names |= {folded(name): role.id for name in named}
         self._codes = {code_of(one): ("item", one) for one in wanted.targets}
         self._codes |= {code_of(one): ("segment", one) for one in wanted.segments}
-        self._codes |= {"role": ("role", ""), "wave": ("wave", "")}
+        self._codes |= {one: (one, "") for one in ("role", "wave", "id", "date")}
 
     def find(self) -> list[Guess]:
         found = {one.place: Guess(one.place, one.name, one.text) for one in self._columns}
@@ -239,6 +239,8 @@ class _Finder:
     def _meant(self, one: _Column, guess: Guess, kind: str, target: str) -> Guess:
         if kind == "item" and target not in self._wanted.framework.scales:
             return replace(guess, kind="comment", target=target)
+        if kind == "date":
+            return replace(guess, kind=kind, formats=_formats(one.answers))
         meaning = self._scales.meaning(target, one.answers) if kind == "item" else NOTHING
         return replace(guess, kind=kind, target=target, meaning=meaning)
 
@@ -275,39 +277,47 @@ class _Finder:
         by_text = wordings.likeness([one.text for one in free])
         likeness = np.maximum(by_text, _BY_ANSWERS * self._by_answers(free, wordings.ids))
         rows, places = linear_sum_assignment(likeness, maximize=True)
-        assigned = dict(zip(rows.tolist(), places.tolist(), strict=True))
-        holder = {place: row for row, place in assigned.items()}
+        mine = dict(zip(rows.tolist(), places.tolist(), strict=True))
+        holder = {place: row for row, place in mine.items()}
+        return [
+            self._judged(one, at, mine.get(at), likeness, by_text, holder, wordings.ids)
+            for at, one in enumerate(free)
+        ]
 
-        def is_another_s(at: int, place: int) -> bool:
-            """Say whether an item is clearly another column's, so that it is no rival here."""
-            row = holder.get(place, at)
-            return row != at and bool(likeness[row][place] > likeness[at][place] + _CLEARLY)
-
-        out = []
-        for at, one in enumerate(free):
-            guess = Guess(one.place, one.name, one.text, why="nothing like it")
-            order = np.argsort(-likeness[at], kind="stable").tolist()
-            mine = assigned.get(at)
-            other = next((place for place in order if place != mine and not is_another_s(at, place)), None)
-            next_best = float(likeness[at][other]) if other is not None else 0.0
-            if mine is None:
-                out.append(replace(guess, runner_up=wordings.ids[order[0]], runner_up_confidence=next_best))
-                continue
-            confidence = _confidence(float(likeness[at][mine]), next_best)
-            why = "text" if by_text[at][mine] >= likeness[at][mine] else "the words of its answers"
-            guess = self._meant(one, replace(guess, why=why), "item", wordings.ids[mine])
-            confidence *= _evidence(guess, one.answers)
-            if other is not None:
-                beyond = _confidence(next_best, float(likeness[at][mine]))
-                guess = replace(guess, runner_up=wordings.ids[other], runner_up_confidence=round(beyond, 2))
-            guess = replace(guess, confidence=round(confidence, 2))
-            if confidence < FLOOR:
-                guess = Guess(
-                    one.place, one.name, one.text, why="nothing like it",
-                    runner_up=guess.target, runner_up_confidence=guess.confidence,
-                )  # fmt: skip
-            out.append(guess)
-        return out
+    def _judged(
+        self,
+        one: _Column,
+        at: int,
+        mine: int | None,
+        likeness: np.ndarray,
+        by_text: np.ndarray,
+        holder: Mapping[int, int],
+        ids: Sequence[str],
+    ) -> Guess:
+        """Say how sure it is that column `at` asks item `mine`, given how alike all of them are."""
+        best, *_ = order = np.argsort(-likeness[at], kind="stable").tolist()
+        left = Guess(one.place, one.name, one.text, why="nothing like it", runner_up=ids[best])
+        if holder.get(best, at) != at and likeness[at][best] >= _SAME:
+            left = replace(left, why="another column asks it better")
+        if mine is None:
+            return left
+        # An item that another column asks much better is no rival here.
+        rivals = (
+            place
+            for place in order
+            if place != mine and likeness[holder.get(place, at)][place] <= likeness[at][place] + _CLEARLY
+        )
+        other = next(rivals, None)
+        next_best = 0.0 if other is None else float(likeness[at][other])
+        why = "text" if by_text[at][mine] >= likeness[at][mine] else "the words of its answers"
+        guess = self._meant(one, replace(left, why=why, runner_up=""), "item", ids[mine])
+        sure = _confidence(float(likeness[at][mine]), next_best) * _evidence(guess, one.answers)
+        if sure < FLOOR:
+            return left
+        if other is not None:
+            alone = _confidence(next_best, 0.0)
+            guess = replace(guess, runner_up=ids[other], runner_up_confidence=round(alone, 2))
+        return replace(guess, confidence=round(sure, 2))
 
     def _by_answers(self, free: Sequence[_Column], ids: Sequence[str]) -> np.ndarray:
         """Return the share of each column's answers that are words of one item's levels: columns × ids."""

@@ -149,7 +149,7 @@ def _entry(one: Guess, *said: str) -> Iterator[str]:
 def _remark(one: Guess) -> str:
     if one.is_sure:
         return ""
-    other = f"; next {one.runner_up} ({one.runner_up_confidence:.0%})" if one.runner_up else ""
+    other = f"; next {one.runner_up} ({one.runner_up_confidence:.0%})" if one.runner_up_confidence else ""
     return f"  # in doubt: {one.confidence:.0%}, by {one.why}{other}"
 
 

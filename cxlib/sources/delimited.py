@@ -139,6 +139,10 @@ class CsvSurvey:
             self._blocks = self._read_blocks(encoding, is_declared=spec.encoding is not None)
             block, row, has_long_fields = next(self._blocks, (b"", 1, False))
             records = _first_records(block, LOOKED_AT)
+            # The last line of a file may be a row of headers, and come by itself for want of a line break.
+            while len(records) < LOOKED_AT and (more := next(self._blocks, None)):
+                block, has_long_fields = block + more[0], has_long_fields or more[2]
+                records = _first_records(block, LOOKED_AT)
             first = records[0].decode() if records else ""
             delimiter, header = _header(self.name, first, spec.delimiter, wanted)
             self._delimiters = delimiter.encode()

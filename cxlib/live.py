@@ -20,7 +20,7 @@ from cxlib.anonymity.rereleases import Issued
 from cxlib.commentary import Commentary, CommentarySpec, ToneSpec, composed
 from cxlib.creation import check_fit
 from cxlib.datasets import Part, dataset_digest, find_parts
-from cxlib.declarations import Document, WaveSpec, parse_document, read_document, validate
+from cxlib.declarations import WaveSpec, parse_document, read_document, validate
 from cxlib.engagement import Engagement, library_version
 from cxlib.errors import ConflictError, NotFoundError, nearest
 from cxlib.extract import Extract, Facts, RoleFacts, WaveFacts
@@ -38,7 +38,7 @@ from cxlib.registers.reading import read_register
 from cxlib.shares import Share, Spread, shares_of, tally_share
 from cxlib.sources import open_survey
 from cxlib.store import BatchRecord, RegisterRecord, Store
-from cxlib.surveys import mapping_back
+from cxlib.surveys import Back, mapping_back
 from cxlib.tally import Tally, read_batches, tally_batches
 
 if TYPE_CHECKING:
@@ -222,7 +222,8 @@ class LiveEngagement(Engagement):
                 )
         asked = framework or self._framework_of(target if target in known else known[-1])
         if document is None:
-            document = self.mapping_back(path, asked) or mapping_by_codes(path, wanted_of(self.spec, asked))
+            form = self.form_answered(path, asked)
+            document = form.document if form else mapping_by_codes(path, wanted_of(self.spec, asked))
         spec = validate(MappingSpec, document)
         parts: tuple[Part, ...] = ()
         if path.is_dir():
@@ -265,8 +266,8 @@ class LiveEngagement(Engagement):
         ]
         return pd.DataFrame(rows)
 
-    def mapping_back(self, path: Path, framework: Framework | None = None) -> Document | None:
-        """Return the mapping of an answer to a form that `cx form` wrote, or None for another file.
+    def form_answered(self, path: Path, framework: Framework | None = None) -> Back | None:
+        """Recognise an answer to a form that `cx form` wrote, by its headers; None for another file.
 
         Raises
         ------
@@ -276,14 +277,13 @@ class LiveEngagement(Engagement):
         if path.is_dir():
             return None
         with closing(open_survey(path, SourceSpec())) as survey:
-            back = mapping_back(
+            return mapping_back(
                 survey.header,
                 framework or self.framework,
                 roles=list(self.spec.roles),
                 segments=list(self.spec.segments),
                 values=self.segment_values(),
             )
-        return None if back is None else parse_document(back.mapping, name=f"the form in {path.name}")
 
     def undo(self, batch: str | None = None) -> BatchRecord:
         """Undo an import, by default the latest; its respondents may be imported again.

@@ -22,9 +22,11 @@ import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from typer.testing import CliRunner
 
+from cxlib.cli import app
 from cxlib.creation import add_engagement
-from cxlib.declarations import EngagementSpec, parse_document, validate
+from cxlib.declarations import EngagementSpec, validate
 from cxlib.errors import IngestError, NotFoundError
 from cxlib.frames import DONT_KNOW, NOT_APPLICABLE, NOT_STATED
 from cxlib.framework import Framework, load_framework, parse_framework
@@ -65,9 +67,13 @@ def cx7() -> Framework:
 
 
 @pytest.fixture(scope="module")
-def eng(cx7: Framework, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveEngagement]:
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("form")
+
+
+@pytest.fixture(scope="module")
+def eng(cx7: Framework, home: Path) -> Iterator[LiveEngagement]:
     """An engagement whose invitations name its hotels, and not its departments."""
-    home = tmp_path_factory.mktemp("form")
     at_home = read_settings({"CX_HOME": str(home)})
     plain_spec = {
         "engagement": "harbour",
@@ -229,10 +235,10 @@ def check_came_back(
         table = pq.read_table(eng.store.batch_path(done.batch)).to_pydict()
     else:
         out = file.with_suffix(".parquet")
-        document = eng.mapping_back(file, eng.framework)
-        assert document is not None
+        form = eng.form_answered(file, eng.framework)
+        assert form is not None
         convert(
-            file, validate(MappingSpec, document), scales=eng.framework.scales, roles=ROLES,
+            file, validate(MappingSpec, form.document), scales=eng.framework.scales, roles=ROLES,
             segments=list(eng.spec.segments), key=bytes(32), out=out,
         )  # fmt: skip
         table = pq.read_table(out).to_pydict()
@@ -339,7 +345,7 @@ def test_a_hotel_that_nobody_knows_any_more_is_refused(eng: LiveEngagement, tmp_
 def test_another_file_without_a_mapping_is_asked_for_one(eng: LiveEngagement, tmp_path: Path) -> None:
     file = tmp_path / "other.csv"
     file.write_text("id,answer\n1,4\n")
-    assert eng.mapping_back(file) is None
+    assert eng.form_answered(file) is None
     with pytest.raises(IngestError, match=r"cannot be imported without a mapping[\s\S]*cx map other.csv"):
         eng.import_file(file)
 
@@ -349,7 +355,7 @@ def test_the_mapping_that_is_made_is_one_that_a_person_could_have_written(cx7: F
     header = ["id", "submitdate", "interviewtime", "rolecustomer", codes["hotel"], codes["q.recommend"]]
     back = mapping_back([*header, codes["q.comment"]], cx7, roles=ROLES, segments=["hotel"])
     assert back is not None
-    spec = validate(MappingSpec, parse_document(back.mapping, name="made"))
+    spec = validate(MappingSpec, back.document)
     assert (back.tool, back.asks) == ("limesurvey", 2)
     assert (spec.id, spec.survey, spec.role.value) == ("id", "customer", "customer")
     assert spec.items[0].values == {"0: Not at all likely": 0, "0: Überhaupt nicht wahrscheinlich": 0,
@@ -530,3 +536,34 @@ def test_a_role_is_asked_its_own_form_in_its_own_words(eng: LiveEngagement) -> N
         made(eng, "leadership", form="customer")
     with pytest.raises(NotFoundError, match="is not written in 'fr'"):
         made(eng, "leadership", "fr")
+
+
+def test_the_command_writes_a_file_a_role_and_reads_its_answers_back(
+    eng: LiveEngagement, home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert eng.store, "the engagement is there"
+    monkeypatch.setenv("CX_HOME", str(home))
+
+    def cx(*args: object, code: int = 0) -> str:
+        done = CliRunner().invoke(app, [*map(str, args)])
+        assert done.exit_code == code, (done.output, done.exception)
+        return done.output + str(done.exception or "")
+
+    told = cx("form", "harbour", "--for", "limesurvey", "-o", tmp_path)
+    assert told.count("Written: ") == len(ROLES)
+    assert "(frontline, 39 questions, en, de)" in told
+    form = tmp_path / "harbour-frontline-limesurvey.txt"
+    found = as_limesurvey(form.read_bytes())["en"]
+    rows = answered(found, {"rolefrontline": "frontline"}, seed=6)
+    file = exported.write("limesurvey", tmp_path, exported_by(found, rows), name="back")
+    told = cx("import", "harbour", file, "--wave", "cli", "--new-wave")
+    assert "Answers to a form of harbour for limesurvey, by the header rolefrontline: 39 are read" in told
+    assert f"Imported {PEOPLE} responses into wave cli" in told
+    assert f"of {PEOPLE} responses" in told or f"none of {PEOPLE} responses" in told
+    assert "is there already" in cx("form", "harbour", "--for", "limesurvey", "-o", tmp_path, code=1)
+    one = tmp_path / "one.txt"
+    cx("form", "harbour", "--for", "qualtrics", "--role", "customer", "--language", "de", "-o", one)
+    assert as_qualtrics(one.read_bytes())[1] == {"role": "customer"}
+    refused = cx("form", "harbour", "--for", "qualtrics", "--language", "de", "--language", "en", code=1)
+    assert "holds one language" in refused
+    assert "nearest xlsx" in cx("form", "harbour", "--for", "xls", code=1)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from cxlib import look
+from cxlib.declarations import Document, parse_document
 from cxlib.errors import NotFoundError
 from cxlib.frames import DONT_KNOW, NOT_APPLICABLE
 from cxlib.surveys import spreadsheet
@@ -54,6 +55,10 @@ class Back:
     by: str
     mapping: str
     asks: int
+
+    @property
+    def document(self) -> Document:
+        return parse_document(self.mapping, name=f"the mapping of a {self.tool} form")
 
 
 def mapping_back(

@@ -467,6 +467,8 @@ def test_every_answer_has_a_code_that_both_tools_take() -> None:
     codes = [answer_code(one) for one in (*range(-100, 128), NOT_APPLICABLE, DONT_KNOW)]
     assert len(set(codes)) == len(codes)
     assert all(re.fullmatch(r"\d{1,5}", code) for code in codes)
+    told = [answer_code(one) for one in (4, 0, -3, NOT_APPLICABLE, DONT_KNOW)]
+    assert told == ["4", "0", "1003", "998", "999"]
 
 
 @settings(max_examples=30, deadline=None)
@@ -557,7 +559,7 @@ def test_the_command_writes_a_file_a_role_and_reads_its_answers_back(
     rows = answered(found, {"rolefrontline": "frontline"}, seed=6)
     file = exported.write("limesurvey", tmp_path, exported_by(found, rows), name="back")
     told = cx("import", "harbour", file, "--wave", "cli", "--new-wave")
-    assert "Answers to a form of harbour for limesurvey, by the header rolefrontline: 39 are read" in told
+    assert "Answers to a form of harbour for limesurvey, by the header rolefrontline: 39 columns" in told
     assert f"Imported {PEOPLE} responses into wave cli" in told
     assert f"of {PEOPLE} responses" in told or f"none of {PEOPLE} responses" in told
     assert "is there already" in cx("form", "harbour", "--for", "limesurvey", "-o", tmp_path, code=1)

@@ -87,9 +87,7 @@ def show_before(file: Path, engagement: str | None, say: Callable[[str], None]) 
         with open_live(engagement) as eng:
             form = eng.form_answered(file)
         if form is not None:
-            say(
-                f"Answers to a form of {engagement} for {form.tool}, by {form.by}: {form.asks} are read by it"
-            )
+            say(f"Answers to a form of {engagement} for {form.tool}, by {form.by}: {form.asks} columns")
 
 
 def looked_at(found: Proposal, most: int | None) -> Iterator[str]:

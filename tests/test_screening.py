@@ -221,6 +221,13 @@ def test_days_without_a_time_make_nobody_a_duplicate(run: Run) -> None:
     assert "duplicate" in found.screening.found, "ids are looked at all the same"
 
 
+def test_who_has_no_time_of_day_is_no_duplicate_of_another(run: Run) -> None:
+    rows = [*people(), *({**one(id_), "began": "", "ended": "2026-03-02"} for id_ in ("x1", "x2"))]
+    found, _ = run(rows)
+    assert found.screening is not None
+    assert found.screening.found["duplicate"] == 0
+
+
 # ── Ids that stand twice ────────────────────────────────────────────────────────────────────────
 
 

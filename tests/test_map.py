@@ -67,6 +67,7 @@ LEAST = {
     "by hand, near": (1.0, 0.96),
     "by hand, German": (1.0, 0.92),
     "by hand, far": (1.0, 0.0),
+    "by hand, held out": (1.0, 0.94),
 }
 
 
@@ -74,6 +75,8 @@ def in_other_words(cx7: Framework) -> Iterator[tuple[str, Survey]]:
     forms = {
         ("frontline", "en"): of_framework(cx7, role="frontline", people=12),
         ("frontline", "de"): of_framework(cx7, role="frontline", language="de", people=12),
+        ("leadership", "en"): of_framework(cx7, role="leadership", people=12),
+        ("management", "de"): of_framework(cx7, role="management", language="de", people=12),
         ("customer", "en"): of_framework(cx7, role="customer", people=12),
     }
     for rule, change in RULES.items():
@@ -83,6 +86,8 @@ def in_other_words(cx7: Framework) -> Iterator[tuple[str, Survey]]:
         ("by hand, near", "customer", "en", rewordings.CUSTOMER),
         ("by hand, German", "frontline", "de", rewordings.GERMAN),
         ("by hand, far", "frontline", "en", rewordings.FAR),
+        ("by hand, held out", "leadership", "en", rewordings.HELD_OUT),
+        ("by hand, held out", "management", "de", rewordings.HELD_OUT_GERMAN),
     ):
         survey = forms[role, language]
         asked = tuple(replace(one, text=texts[one.code]) for one in survey.asked if one.code in texts)

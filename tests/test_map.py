@@ -67,6 +67,7 @@ LEAST = {
     "by hand, near": (1.0, 0.96),
     "by hand, German": (1.0, 0.92),
     "by hand, far": (1.0, 0.0),
+    "by hand, held out": (1.0, 0.94),
 }
 
 
@@ -74,6 +75,8 @@ def in_other_words(cx7: Framework) -> Iterator[tuple[str, Survey]]:
     forms = {
         ("frontline", "en"): of_framework(cx7, role="frontline", people=12),
         ("frontline", "de"): of_framework(cx7, role="frontline", language="de", people=12),
+        ("leadership", "en"): of_framework(cx7, role="leadership", people=12),
+        ("management", "de"): of_framework(cx7, role="management", language="de", people=12),
         ("customer", "en"): of_framework(cx7, role="customer", people=12),
     }
     for rule, change in RULES.items():
@@ -83,6 +86,8 @@ def in_other_words(cx7: Framework) -> Iterator[tuple[str, Survey]]:
         ("by hand, near", "customer", "en", rewordings.CUSTOMER),
         ("by hand, German", "frontline", "de", rewordings.GERMAN),
         ("by hand, far", "frontline", "en", rewordings.FAR),
+        ("by hand, held out", "leadership", "en", rewordings.HELD_OUT),
+        ("by hand, held out", "management", "de", rewordings.HELD_OUT_GERMAN),
     ):
         survey = forms[role, language]
         asked = tuple(replace(one, text=texts[one.code]) for one in survey.asked if one.code in texts)
@@ -343,6 +348,27 @@ def test_a_proposal_never_writes_over_a_file(tmp_path: Path, cx: Cx) -> None:
     assert cx("map", path, "-o", "other.yaml").code == 0
     assert cx("map", path, "--force").code == 0
     assert mine.read_bytes() == (tmp_path / "other.yaml").read_bytes()
+
+
+def test_what_a_file_cannot_tell_is_said_and_written_down(cx: Cx, tmp_path: Path) -> None:
+    path = tmp_path / "old.csv"
+    path.write_bytes(
+        comma_separated([["role", "s1.i01", "Straße"], ["frontline", "3", "ü"]]).encode("cp1252")
+    )
+    assert "Declare source.encoding in the mapping (often cp1252)" in cx("map", path).err
+    assert cx("map", path, "--source", "encoding=cp1252").code == 0
+    assert read_mapping(tmp_path / "old.mapping.yaml").source.encoding == "cp1252"
+    assert "--source 'encoding' says nothing" in cx("map", path, "--source", "encoding", "--force").err
+    assert "nearest encoding" in cx("map", path, "--source", "encodng=cp1252", "--force").err
+
+
+def test_many_columns_are_matched_in_time(cx7: Framework, wanted: Wanted, tmp_path: Path) -> None:
+    texts = [f"Column {n} of a wide file that nobody needs" for n in range(2_500)]
+    header = [*texts[:300], "I may solve a customer's problem on the spot.", *texts[300:]]
+    path = table(tmp_path / "wide.csv", header, ["3"] * len(header))
+    found = propose(path, wanted)
+    assert [one.target for one in found.guesses if one.is_sure] == ["s5.i05"]
+    assert found.guesses[-1].why == "one of more than 2,000 columns"
 
 
 # ── By the command line, into the store ─────────────────────────────────────────────────────────

@@ -12,6 +12,7 @@ from cxlib.cli import printing
 from cxlib.errors import ConflictError
 
 if TYPE_CHECKING:
+    from cxlib.mapping import SourceSpec
     from cxlib.proposals import Guess, Proposal, Wanted
 
 _MOST = 40
@@ -29,6 +30,12 @@ def map_(
         Path | None,
         typer.Option("--out", "-o", help="What to write; by default FILE.mapping.yaml here."),
     ] = None,
+    source: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="How the file is written, as in a mapping: sheet=Answers, encoding=cp1252. Repeat."
+        ),
+    ] = None,
     show: Annotated[bool, typer.Option("--show", help="Only show what was found; write nothing.")] = False,
     force: Annotated[bool, typer.Option("--force", help="Write over a file that is there.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print data instead of text.")] = False,
@@ -43,7 +50,7 @@ def map_(
             f"{printing.near(target)} is there already", fix="Name another with -o, or pass --force."
         )
     wanted = wanted_by(engagement, framework)
-    found = propose(file, wanted)
+    found = propose(file, wanted, _said(source or []))
     text = mapping_text(found, wanted, engagement=engagement or "")
     if not show:
         with replaced(target) as part:
@@ -60,6 +67,21 @@ def map_(
         whose = engagement or "ENGAGEMENT"
         print(f"Written: {printing.near(target)}; correct it")
         print(f"Next: cx import {whose} {file} --mapping {printing.near(target)} --dry-run")
+
+
+def _said(source: list[str]) -> SourceSpec:
+    """Read what was said of a file, as a mapping would say it."""
+    from cxlib.declarations import parse_document, validate
+    from cxlib.errors import DeclarationError
+    from cxlib.mapping import SourceSpec
+
+    if not source:
+        return SourceSpec()
+    if wrong := [one for one in source if "=" not in one]:
+        raise DeclarationError(f"--source {wrong[0]!r} says nothing", fix="Write it as sheet=Answers.")
+    pairs = (one.partition("=") for one in source)
+    lines = [f"{key.strip()}: {value.strip()}" for key, _, value in pairs]
+    return validate(SourceSpec, parse_document("\n".join(lines), name="--source"))
 
 
 def wanted_by(engagement: str | None, framework: str | None = None) -> Wanted:
@@ -92,7 +114,7 @@ def show_before(file: Path, engagement: str | None, say: Callable[[str], None]) 
 
 def looked_at(found: Proposal, most: int | None) -> Iterator[str]:
     """Say by whom a file was written, and show its first rows: a line a column, with what it is taken for."""
-    from cxlib.proposals.columns import shown_text
+    from cxlib.proposals.proposal import shown_text
     from cxlib.sources import PRIVATE
 
     tool = found.layout.remark if found.layout.tool else "no survey tool is known by its marks; a plain table"

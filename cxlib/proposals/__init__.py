@@ -8,7 +8,8 @@ answers mean on the item's scale counts as evidence. Nothing here is stored or i
 from __future__ import annotations
 
 from cxlib.proposals.coded import mapping_by_codes, wanted_of, wave_told
-from cxlib.proposals.columns import Guess, Proposal, Wanted, propose
+from cxlib.proposals.columns import propose
+from cxlib.proposals.proposal import Guess, Proposal, Wanted
 from cxlib.proposals.writing import mapping_text
 
 __all__ = [

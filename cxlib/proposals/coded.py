@@ -10,7 +10,8 @@ from cxlib.declarations import Document, EngagementSpec, parse_document
 from cxlib.errors import IngestError, Problem
 from cxlib.framework import Framework
 from cxlib.mapping import SourceSpec
-from cxlib.proposals.columns import Guess, Proposal, Wanted, code_of, propose, shown_text
+from cxlib.proposals.columns import code_of, propose
+from cxlib.proposals.proposal import Guess, Proposal, Wanted, shown_text
 from cxlib.proposals.writing import about, entries, quoted
 from cxlib.sources import Batch, open_survey
 

@@ -6,7 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Final
@@ -14,19 +14,19 @@ from typing import Final
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
-from cxlib.conversion import EDGES, ISO_DATE, day_part, words
+from cxlib.conversion import EDGES, ISO_DATE, day_part
 from cxlib.framework import Framework
 from cxlib.mapping import SourceSpec
-from cxlib.proposals.answers import NOTHING, Meaning, Scales
+from cxlib.proposals.answers import NOTHING, Scales
 from cxlib.proposals.likeness import Wordings, folded
-from cxlib.sources import Layout, SurveyFile, open_survey
+from cxlib.proposals.proposal import FLOOR, Guess, Proposal, Wanted
+from cxlib.sources import SurveyFile, open_survey
 
 # Rows that are looked at, and rows that are shown.
 SAMPLE: Final = 2_000
 SHOWN_ROWS: Final = 3
-# Confidence [0–1] from which a column is written down without a remark, and below which not at all.
-SURE: Final = 0.75
-FLOOR: Final = 0.4
+# Columns that are compared by their texts; no questionnaire has more.
+MOST_COLUMNS: Final = 2_000
 # Likeness [0–1] below which two questions share nothing but common words, and from which they are the same.
 # Measured: of ten questions that no framework asks, the nearest reached 0.67; of 23 rewordings by hand of the
 # customers' form, none lay below 0.71.
@@ -41,74 +41,6 @@ DATE_FORMATS: Final = (ISO_DATE, "%Y/%m/%d", "%d.%m.%Y", "%m/%d/%Y", "%d/%m/%Y",
 _ROLE_WORDS: Final = frozenset(("role", "rolle", "your role", "ihre rolle"))
 _ID_WORDS: Final = frozenset(("id", "respondent", "respondentid", "responseid", "person", "personid"))
 _DATE_WORDS: Final = frozenset(("date", "datum", "day", "submitted", "submittedat", "timestamp"))
-
-
-@dataclass(frozen=True)
-class Wanted:
-    """What a file is read for: a framework, the engagement's roles, and its segments with their names."""
-
-    framework: Framework
-    roles: tuple[str, ...]
-    segments: Mapping[str, str] = field(default_factory=dict)
-
-    @property
-    def targets(self) -> list[str]:
-        return [*self.framework.items, *self.framework.questions]
-
-
-@dataclass(frozen=True)
-class Guess:
-    """What one column is taken for.
-
-    Attributes
-    ----------
-    place, column, text : where it stands, its header, and what was asked.
-    kind : "item", "comment", "role", "segment", "wave", "id", "date", "own" (the tool's), or "" (nothing).
-    target : the item, question or segment.
-    confidence : 0–1; 1 where the column bears the code.
-    why : by what it was found.
-    runner_up, runner_up_confidence : the next best item, and how sure it would be without this one.
-    meaning : of the answers, where the target has a scale.
-    formats : of dates: every format by which each day in the sample is one.
-    """
-
-    place: int
-    column: str
-    text: str
-    kind: str = ""
-    target: str = ""
-    confidence: float = 0.0
-    why: str = ""
-    runner_up: str = ""
-    runner_up_confidence: float = 0.0
-    meaning: Meaning = NOTHING
-    formats: tuple[str, ...] = ()
-
-    @property
-    def is_sure(self) -> bool:
-        return self.confidence >= SURE
-
-
-@dataclass(frozen=True)
-class Proposal:
-    """What a file is understood to be: its layout, a guess a column, and its first rows as text.
-
-    `read_rows` says how many rows the guesses rest on; `role_of` is the role whose wordings fit best where
-    no column tells roles; `answers` holds the values of the role's column.
-    """
-
-    name: str
-    layout: Layout
-    notes: tuple[str, ...]
-    guesses: tuple[Guess, ...]
-    rows: tuple[tuple[int, tuple[str, ...]], ...]
-    read_rows: int
-    role_of: str
-    role_values: Mapping[str, str]
-    role_unknown: tuple[str, ...]
-
-    def of(self, kind: str) -> list[Guess]:
-        return [one for one in self.guesses if one.kind == kind]
 
 
 @dataclass(frozen=True)
@@ -137,8 +69,9 @@ def propose(path: Path, wanted: Wanted, spec: SourceSpec | None = None) -> Propo
     IngestError
         If the file cannot be read.
     """
-    with closing(open_survey(path, spec or SourceSpec(), wanted.targets)) as survey:
-        layout, notes = survey.layout, tuple(survey.source.notes)
+    spec = spec or SourceSpec()
+    with closing(open_survey(path, spec, wanted.targets)) as survey:
+        layout = survey.layout
         answers, rows, read_rows = _sample(survey)
     columns = [
         _Column(at, name, layout.texts[at], layout.kinds[at], answers.get(at, {}))
@@ -146,7 +79,7 @@ def propose(path: Path, wanted: Wanted, spec: SourceSpec | None = None) -> Propo
     ]
     finder = _Finder(columns, wanted)
     guesses = finder.find()
-    return Proposal(path.name, layout, notes, tuple(guesses), rows, read_rows, *finder.roles(guesses))
+    return Proposal(path.name, spec, layout, tuple(guesses), rows, read_rows, *finder.roles(guesses))
 
 
 def _sample(
@@ -215,7 +148,9 @@ class _Finder:
                 found[one.place] = about
         free = [one for one in free if not found[one.place].kind]
         left = [one for one in self._wanted.targets if ("item", one) not in taken]
-        for guess in self._by_text(free, left):
+        for one in free[MOST_COLUMNS:]:
+            found[one.place] = replace(found[one.place], why=f"one of more than {MOST_COLUMNS:,} columns")
+        for guess in self._by_text(free[:MOST_COLUMNS], left):
             found[guess.place] = guess
         return [found[one.place] for one in self._columns]
 
@@ -404,9 +339,3 @@ def _is_day(text: str, format: str) -> bool:
     except ValueError:
         return False
     return True
-
-
-def shown_text(text: str, most: int = 60) -> str:
-    """Return a text that a terminal or a comment can bear: one line, no control characters, not too long."""
-    bare = words(text[: 20 * most])
-    return bare if len(bare) <= most else bare[: most - 1] + "…"

@@ -67,6 +67,9 @@ class Wordings:
         said = [folded(text) for text in texts]
         self.ids = list(dict.fromkeys(targets))
         self._texts = said
+        self._written: dict[str, list[int]] = {}
+        for at, one in enumerate(said):
+            self._written.setdefault(one, []).append(at)
         self._of = np.array([self.ids.index(one) for one in targets])
         grams = [_grams(one) for one in said]
         self._places = {gram: at for at, gram in enumerate(sorted({one for gram in grams for one in gram}))}
@@ -95,8 +98,9 @@ class Wordings:
         share = held / np.maximum(np.asarray(has.sum(axis=1)), 1e-9)
         order = process.cdist(said, self._texts, scorer=fuzz.token_sort_ratio, dtype=np.float32) / 100
         score = np.maximum(order, (cosine + share) / 2)
-        same = np.array([[one == other for other in self._texts] for one in said])
-        score = np.where(same, EXACT, np.minimum(score, NEARLY))
+        score = np.minimum(score, NEARLY)
+        for row, one in enumerate(said):
+            score[row, self._written.get(one, [])] = EXACT
         for (at, _), row in zip(seen, score, strict=True):
             np.maximum.at(found[at], self._of, row)
         return found

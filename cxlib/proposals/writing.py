@@ -8,8 +8,9 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
+from cxlib.conversion import ISO_DATE
 from cxlib.declarations import RESERVED_SLUGS
-from cxlib.proposals.columns import ISO_DATE, Guess, Proposal, Wanted, shown_text
+from cxlib.proposals.proposal import Guess, Proposal, Wanted, shown_text
 
 _LONG: Final = 110
 
@@ -52,8 +53,12 @@ def mapping_text(found: Proposal, wanted: Wanted, *, engagement: str = "") -> st
         f"# Answers: by the first {found.read_rows:,} rows.",
         f"mapping: {slug_of(Path(found.name).stem)}",
     ]
+    said = found.spec.model_dump(exclude_defaults=True, exclude={"preset"})
+    if said or found.layout.preset:
+        lines.append("source:")
     if found.layout.preset:
-        lines += ["source:", f"  preset: {found.layout.preset}  # by {shown_text(found.layout.mark, 90)}"]
+        lines.append(f"  preset: {found.layout.preset}  # by {shown_text(found.layout.mark, 90)}")
+    lines += [f"  {key}: {value if isinstance(value, int) else quoted(value)}" for key, value in said.items()]
     lines += [*about(found.guesses, found, wanted), *entries(found.guesses, wanted)]
     return "\n".join([*lines, *_left(found, wanted)]) + "\n"
 

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from datetime import date
+from itertools import repeat
 from pathlib import Path
 from typing import Any, Final
 
@@ -28,12 +29,14 @@ from cxlib.pseudonyms import Respondents
 from cxlib.rejected import Rejected
 from cxlib.rejects import MARKS, Returned, returned
 from cxlib.screening import Screener, Screening, screening_of
-from cxlib.sources import PRIVATE, Batch, Part, PartSurvey, Source, SurveyFile, open_survey, widened
+from cxlib.sources import PRIVATE, TOTALS, Batch, Part, PartSurvey, Source, SurveyFile, open_survey, widened
 
 MOST_SEGMENT_VALUES: Final = 10_000
 SHOWN_CONVERSIONS: Final = 20
 KEPT_CONVERSIONS: Final = 200
 SHOWN_EMPTY: Final = 5
+# One such word, and at most one more beside it.
+_TOTAL: Final = rf"(?i)^\W*(?:{'|'.join(sorted(TOTALS))})\b\W*[\w]*\W*$"
 
 
 @dataclass(frozen=True)
@@ -408,7 +411,7 @@ class Reader:
                 self.seen.misfits += len(batch.misfits)
                 rows = np.array([row for row, _ in batch.misfits])
                 self._rejected.add(rows, -1, None, map(self.misfit, batch.misfits))
-            batch = self._without_empty_rows(batch)
+            batch = self._without_totals(self._without_empty_rows(batch))
             if self._left_out is not None:
                 is_kept = ~np.isin(batch.rows, self._left_out)
                 batch = replace(chosen(batch, is_kept), misfits=batch.misfits, raw=batch.raw)
@@ -433,7 +436,13 @@ class Reader:
         if self._id is None:
             arrays = self.respondents.from_rows([batch.columns[i] for i in sorted(self._read)])
         else:
-            arrays = self.respondents.from_ids(batch.columns[self._id], batch.rows, self._rejected)
+            ids = batch.columns[self._id]
+            arrays = self.respondents.from_ids(ids, batch.rows, self._rejected)
+            if (is_total := totals(ids)).any():
+                cells = repeat(
+                    ("a row of totals is nobody's answer", "", "no such row, or source.totals: skip")
+                )
+                self._rejected.add(batch.rows[is_total], self._id, self.id_named, cells)
         for one in self._plan.fields:
             column = self._columns.get(one.name)
             if one.name in self._comments:
@@ -453,6 +462,17 @@ class Reader:
                         fix="Map a column that groups people.",
                     )
         return pa.Table.from_arrays(arrays, schema=self._plan.schema)
+
+    def _without_totals(self, batch: Batch) -> Batch:
+        """Leave out rows that sum up the others, where the mapping says so; else they are rejected."""
+        if self._id is None or self._plan.mapping.source.totals != "skip":
+            return batch
+        is_total = totals(batch.columns[self._id])
+        if not is_total.any():
+            return batch
+        rows = ", ".join(map(str, batch.rows[is_total].tolist()[:5]))
+        self.seen.notes.append(f"rows of totals left out: {rows}{' …' if is_total.sum() > 5 else ''}")
+        return replace(chosen(batch, ~is_total), misfits=batch.misfits, raw=batch.raw)
 
     def _without_empty_rows(self, batch: Batch) -> Batch:
         """Leave out rows with nothing in any column that is read, such as blank lines at the end."""
@@ -512,6 +532,12 @@ def screened(
             fix="Nothing was imported. Leave out less, or look at the columns that the screening reads.",
         )
     return found, rows
+
+
+def totals(ids: pa.Array) -> np.ndarray:
+    """Tell which ids are words for a sum or a mean, as stand before a spreadsheet's last row."""
+    found = pa.compute.match_substring_regex(ids.cast(pa.string()), _TOTAL)
+    return found.to_numpy(zero_copy_only=False)
 
 
 def chosen(batch: Batch, wanted: np.ndarray) -> Batch:

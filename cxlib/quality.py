@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 # Why a row can be left out, in the words of the import, by what a reader is told.
 KINDS: Final = {
     "ids": re.compile(r"no id|an id that stands twice"),
-    "rows": re.compile(r"too (many|few) fields"),
-    "dates": re.compile(r"ambiguous or unknown date"),
+    "rows": re.compile(r"too (many|few) fields|a row of totals"),
+    "dates": re.compile(r"ambiguous or unknown date|a spreadsheet's number"),
     "roles": re.compile(r"(no|unknown) role"),
     "texts": re.compile(r"a control character|a text too long"),
 }

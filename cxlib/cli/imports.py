@@ -173,14 +173,14 @@ def print_import(done: Import, engagement: str, file: Path, mapping: Path | None
         print(f"  {line}")
     print("  " + ", ".join(f"{role} {count}" for role, count in found.roles.items()))
     for note in found.notes:
-        print(f"  {note}")
+        print(f"  {printing.legible(note)}")
     if found.screening is not None:
         for line in found.screening.sentences:
             print(f"  {line}")
         if done.state == "dry run" and (kinds := found.screening.kept):
             print(f"  --drop {','.join(kinds)} would leave them out")
     if found.columns_ignored:
-        print(f"  columns not in the mapping, left out: {', '.join(found.columns_ignored)}")
+        print(f"  columns not in the mapping, left out: {printing.legible(', '.join(found.columns_ignored))}")
     if found.rejected:
         print(f"  {found.rejected:,} rows break the mapping: {_counted(found.reasons)}")
     if done.rejects is not None:

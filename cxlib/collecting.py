@@ -22,7 +22,7 @@ from cxlib.batchfile import writer
 from cxlib.conversion import Plan, plan
 from cxlib.errors import IngestError, Problem
 from cxlib.frames import ItemScale
-from cxlib.ingest import Imported, Reader, chosen, imported, open_mapped, refuse, screened
+from cxlib.ingest import Imported, Reader, chosen, imported, open_mapped, refuse
 from cxlib.mapping import MappingSpec
 from cxlib.pseudonyms import Respondents
 from cxlib.rejects import Add, check_free, rejects_file
@@ -50,7 +50,7 @@ def collect(
     out: Path,
     rejects: Path | None,
     force: bool = False,
-    drop: Sequence[str] = (),
+    left_out: np.ndarray | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Imported:
     """Convert a survey file by its mapping, and leave out the rows that break it.
@@ -84,9 +84,8 @@ def collect(
     if rejects is not None:
         check_free(rejects, force=force)
     planned = plan(mapping, scales, roles, segments)
-    screening, dropped = screened(path, planned, key, drop)
     with closing(open_mapped(path, mapping)) as survey:
-        reader = Reader(survey, path.name, planned, key, left_out=dropped)
+        reader = Reader(survey, path.name, planned, key, left_out=left_out)
         seen = reader.seen
         with suppress(_BrokenError), writer(out, planned.schema) as write:
             reader.read_all(write, progress)
@@ -94,13 +93,13 @@ def collect(
                 refuse(seen, path.name, mapping)
             else:
                 raise _BrokenError
-        screening = screening or reader.screener.found()[0]
+        screening = reader.screener.found()[0]
         if not seen.rejected.cells:
             found = imported(seen, planned, path.name, survey.sha256, survey.source)
             return replace(found, screening=screening)
         again = reader.respondents.repeated()
         del reader
-    return replace(_sorted_out(path, planned, key, again, dropped, out, rejects), screening=screening)
+    return replace(_sorted_out(path, planned, key, again, left_out, out, rejects), screening=screening)
 
 
 def _sorted_out(

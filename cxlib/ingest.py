@@ -28,7 +28,7 @@ from cxlib.mapping import MappingSpec
 from cxlib.pseudonyms import Respondents
 from cxlib.rejected import Rejected
 from cxlib.rejects import MARKS, Returned, returned
-from cxlib.screening import Screener, Screening, screening_of
+from cxlib.screening import Screener, Screening
 from cxlib.sources import PRIVATE, TOTALS, Batch, Part, PartSurvey, Source, SurveyFile, open_survey, widened
 
 MOST_SEGMENT_VALUES: Final = 10_000
@@ -103,7 +103,7 @@ def convert(
     segments: Sequence[str],
     key: bytes,
     out: Path | None,
-    drop: Sequence[str] = (),
+    left_out: np.ndarray | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Imported:
     """Convert a survey file by its mapping, all or nothing, in one pass.
@@ -126,9 +126,8 @@ def convert(
         Parquet file to write: respondent, shard, role, the segments, date, then an int8 column an item,
         sorted, and a text column an open question, named by `frames.COMMENT` and its id. The same input
         gives the same bytes. None: a dry run, nothing is written.
-    drop
-        Kinds of responses to leave out (:data:`cxlib.screening.KINDS`); the file is then read once more,
-        as who hurried is known at the end.
+    left_out
+        Numbers of the rows that are not read, sorted; see :func:`cxlib.choosing.chosen_rows`.
     progress
         Called now and then with the bytes done and the bytes in all.
 
@@ -141,7 +140,6 @@ def convert(
     if not 16 <= len(key) <= 64:
         raise ContractError(f"a key of {len(key)} bytes; expected 16–64")
     planned = plan(mapping, scales, roles, segments)
-    screening, left_out = screened(path, planned, key, drop)
     with closing(open_mapped(path, mapping)) as survey:
         reader = Reader(survey, path.name, planned, key, left_out=left_out)
         with writer(out, planned.schema) as write:
@@ -150,7 +148,7 @@ def convert(
         if progress is not None:
             progress(survey.size, survey.size)
         found = imported(reader.seen, planned, path.name, survey.sha256, survey.source)
-        return replace(found, screening=screening or reader.screener.found()[0])
+        return replace(found, screening=reader.screener.found()[0])
 
 
 def read_part(
@@ -370,7 +368,7 @@ class Reader:
         texts = {column.place for column in self._comments.values()}
         self._read = {*self._coded, *texts, *(survey.readable if self._id is None else (self._id,))}
         self._left_out = left_out
-        self.screener = _screener(survey, plan)
+        self.screener = Screener.of(plan.mapping, survey, plan.scales)
         used = {*positions.values(), *self.screener.columns}
         unread = [one for place, one in enumerate(survey.header) if place not in used]
         self.seen = Seen(
@@ -493,45 +491,6 @@ class Reader:
         first = batch.rows[is_empty].tolist()[: SHOWN_EMPTY - len(seen.empty_rows)]
         seen.empty_rows += [f"{row}{self._of}" for row in first]
         return replace(chosen(batch, ~is_empty), misfits=batch.misfits, raw=batch.raw)
-
-
-def _screener(survey: SurveyFile, plan: Plan) -> Screener:
-    mapping = plan.mapping
-    places = {header: at for at, header in reversed([*enumerate(survey.header)])}
-    moment = mapping.date.column if mapping.date is not None else None
-    spec = screening_of(mapping, survey.layout)
-    return Screener(spec, places, plan.scales, moment, has_ids=mapping.id is not None)
-
-
-def screened(
-    path: Path, planned: Plan, key: bytes, drop: Sequence[str]
-) -> tuple[Screening | None, np.ndarray | None]:
-    """Read a file once to find the rows that a choice leaves out; nothing where nothing is to be.
-
-    Returns
-    -------
-    What was found, and the numbers of the rows that are left out.
-
-    Raises
-    ------
-    IngestError
-        If the file cannot be read, does not tell what is to be left out, or nothing would be left of it.
-    """
-    if not drop:
-        return None, None
-    with closing(open_mapped(path, planned.mapping)) as survey:
-        reader = Reader(survey, path.name, planned, key)
-        reader.screener.check(drop, path.name)
-        for _ in reader.tables():
-            pass
-        ids = None if planned.mapping.id is None else reader.respondents.known()
-        found, rows = reader.screener.found(drop, ids)
-    if found.rows and found.left_out == found.rows:
-        raise IngestError(
-            f"all {found.rows:,} responses of {path.name} would be left out by --drop {','.join(drop)}",
-            fix="Nothing was imported. Leave out less, or look at the columns that the screening reads.",
-        )
-    return found, rows
 
 
 def totals(ids: pa.Array) -> np.ndarray:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from cxlib.choosing import chosen_rows
 from cxlib.collecting import collect
 from cxlib.correcting import Difference, difference
 from cxlib.datasets import Part, convert_dataset
@@ -198,10 +199,17 @@ class Intake:
             return convert_dataset(
                 self.parts, self.path.name, self.spec, key=key, spread=self.eng.spread, **how
             )
-        how |= {"key": self.eng.store.pseudonym_key(self.eng.slug), "drop": self.how.drop}
+        how["key"] = self.eng.store.pseudonym_key(self.eng.slug)
+        screening = None
+        if self.how.drop:
+            about = {name: how[name] for name in ("scales", "roles", "segments", "key")}
+            screening, how["left_out"] = chosen_rows(self.path, self.spec, self.how.drop, **about)
         if self.how.on_error == COLLECT:
-            return collect(self.path, self.spec, rejects=self._rejects(), force=self.how.force, **how)
-        return convert(self.path, self.spec, **how)
+            found = collect(self.path, self.spec, rejects=self._rejects(), force=self.how.force, **how)
+        else:
+            found = convert(self.path, self.spec, **how)
+        # What was left out is none of what was converted, and counts among what was found.
+        return found if screening is None else replace(found, screening=screening)
 
     def _left(self, found: Imported, change: Difference | None, written: Path | None) -> Import | None:
         """Say why nothing is taken in; None where it is."""

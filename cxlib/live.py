@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Collection, Container, Mapping, Sequence
-from contextlib import closing
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
@@ -17,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Self
 from cxlib import anonymity, estimates, quality, reviewing
 from cxlib.anonymity.comments import Comment, Pools, shown
 from cxlib.anonymity.rereleases import Issued
+from cxlib.answered import form_answered
 from cxlib.commentary import Commentary, CommentarySpec, ToneSpec, composed
 from cxlib.creation import check_fit
 from cxlib.datasets import Part, dataset_digest, find_parts
@@ -24,23 +24,21 @@ from cxlib.declarations import WaveSpec, parse_document, read_document, validate
 from cxlib.engagement import Engagement
 from cxlib.errors import ConflictError, NotFoundError, nearest
 from cxlib.extract import Extract, Facts, RoleFacts, WaveFacts
-from cxlib.frames import COMMENTS, DATE, INVITED, NOT_STATED, ROLE, SHARD, WAVE
+from cxlib.frames import COMMENTS, DATE, INVITED, ROLE, SHARD, WAVE
 from cxlib.framework import Framework, parse_framework
 from cxlib.framework.versions import Comparison, compare_frameworks
 from cxlib.instrument import Instrument
 from cxlib.intake import How, Import, Intake, unchanged
 from cxlib.invitations import Invited, read_invitations
 from cxlib.keeping import Figures, forget, kept_figures
-from cxlib.mapping import MappingSpec, SourceSpec
+from cxlib.mapping import MappingSpec
 from cxlib.outgoing import check_against_out, issued, item_columns
 from cxlib.proposals import mapping_by_codes, wanted_of, wave_told
 from cxlib.provenance import library_version
 from cxlib.registers import Registers
 from cxlib.registers.reading import read_register
 from cxlib.shares import Share, Spread, shares_of, tally_share
-from cxlib.sources import open_survey
 from cxlib.store import BatchRecord, RegisterRecord, Store
-from cxlib.surveys import Back, mapping_back
 from cxlib.tally import Tally, read_batches, tally_batches
 
 if TYPE_CHECKING:
@@ -224,7 +222,7 @@ class LiveEngagement(Engagement):
                 )
         asked = framework or self._framework_of(target if target in known else known[-1])
         if document is None:
-            form = self.form_answered(path, asked)
+            form = form_answered(self.store, self.spec, asked, path)
             document = form.document if form else mapping_by_codes(path, wanted_of(self.spec, asked))
         spec = validate(MappingSpec, document)
         parts: tuple[Part, ...] = ()
@@ -268,25 +266,6 @@ class LiveEngagement(Engagement):
         ]
         return pd.DataFrame(rows)
 
-    def form_answered(self, path: Path, framework: Framework | None = None) -> Back | None:
-        """Recognise an answer to a form that `cx form` wrote, by its headers; None for another file.
-
-        Raises
-        ------
-        IngestError
-            If the file cannot be read.
-        """
-        if path.is_dir():
-            return None
-        with closing(open_survey(path, SourceSpec())) as survey:
-            return mapping_back(
-                survey.header,
-                framework or self.framework,
-                roles=list(self.spec.roles),
-                segments=list(self.spec.segments),
-                values=self.segment_values(),
-            )
-
     def undo(self, batch: str | None = None) -> BatchRecord:
         """Undo an import, by default the latest; its respondents may be imported again.
 
@@ -326,16 +305,6 @@ class LiveEngagement(Engagement):
         told = read_invitations(Path(path), list(self.spec.roles), list(self.spec.segments))
         self.store.set_invited(self._slug, wave or self.wave_id, [(one.cell, one.n) for one in told])
         return told
-
-    def segment_values(self) -> dict[str, tuple[str, ...]]:
-        """Return the values of each segment that the invitations to any wave name, sorted."""
-        cells = [
-            cell for one in self.store.waves(self._slug) for cell, _ in self.store.invited(self._slug, one.id)
-        ]
-        named = {
-            segment: {cell[segment] for cell in cells if cell.get(segment)} for segment in self.spec.segments
-        }
-        return {segment: tuple(sorted(values - {NOT_STATED})) for segment, values in named.items()}
 
     @property
     def registers(self) -> Registers:

@@ -36,7 +36,7 @@ from cxlib.mapping import MappingSpec, ScreeningSpec
 from cxlib.pseudonyms import Occurrences
 
 if TYPE_CHECKING:
-    from cxlib.sources import Batch, Layout
+    from cxlib.sources import Batch, Layout, SurveyFile
 
 # In the order in which one that is several things is counted as dropped.
 PARTIAL, TEST, SPEEDER, STRAIGHT, DUPLICATE = "partial", "test", "speeder", "straightliner", "duplicate"
@@ -205,6 +205,14 @@ class Screener:
         self._flags: dict[str, list[np.ndarray]] = {PARTIAL: [], TEST: [], STRAIGHT: []}
         self._seconds: list[np.ndarray] = []
         self._prints: list[np.ndarray] = []
+
+    @classmethod
+    def of(cls, mapping: MappingSpec, survey: SurveyFile, scales: Sequence[ItemScale]) -> Screener:
+        """Return what looks at a file that was opened, by its mapping or, without a word there, its tool."""
+        places = {header: at for at, header in reversed([*enumerate(survey.header)])}
+        moment = mapping.date.column if mapping.date is not None else None
+        spec = screening_of(mapping, survey.layout)
+        return cls(spec, places, scales, moment, has_ids=mapping.id is not None)
 
     @property
     def columns(self) -> set[int]:

@@ -24,6 +24,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
+from cxlib.answered import form_answered, segment_values
 from cxlib.cli import app
 from cxlib.creation import add_engagement
 from cxlib.declarations import EngagementSpec, validate
@@ -94,7 +95,7 @@ def eng(cx7: Framework, home: Path) -> Iterator[LiveEngagement]:
 
 
 def made(eng: LiveEngagement, role: str, *languages: str, **options: Any) -> Survey:
-    values = eng.segment_values()
+    values = segment_values(eng.store, eng.spec)
     segments = [Segment(id_, one.name, values[id_]) for id_, one in eng.spec.segments.items()]
     handout = Handout(eng.spec.name, str(eng.spec.contact), 5, 10)
     given = {"engagement": "harbour", "roles": ROLES, "segments": segments, **options}
@@ -235,7 +236,7 @@ def check_came_back(
         table = pq.read_table(eng.store.batch_path(done.batch)).to_pydict()
     else:
         out = file.with_suffix(".parquet")
-        form = eng.form_answered(file, eng.framework)
+        form = form_answered(eng.store, eng.spec, eng.framework, file)
         assert form is not None
         convert(
             file, validate(MappingSpec, form.document), scales=eng.framework.scales, roles=ROLES,
@@ -345,7 +346,7 @@ def test_a_hotel_that_nobody_knows_any_more_is_refused(eng: LiveEngagement, tmp_
 def test_another_file_without_a_mapping_is_asked_for_one(eng: LiveEngagement, tmp_path: Path) -> None:
     file = tmp_path / "other.csv"
     file.write_text("id,answer\n1,4\n")
-    assert eng.form_answered(file) is None
+    assert form_answered(eng.store, eng.spec, eng.framework, file) is None
     with pytest.raises(IngestError, match=r"cannot be imported without a mapping[\s\S]*cx map other.csv"):
         eng.import_file(file)
 

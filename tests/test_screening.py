@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 from typer.testing import CliRunner
 
+from cxlib.choosing import chosen_rows
 from cxlib.cli import app
 from cxlib.errors import ConflictError, IngestError, NotFoundError
 from cxlib.frames import ItemScale
@@ -110,10 +112,13 @@ def run(tmp_path: Path) -> Run:
 
     def _run(rows: list[dict[str, Any]], spec: MappingSpec | None = None, *drop: str) -> Any:
         out = tmp_path / "out.parquet"
-        found = convert(
-            written(tmp_path / "wave.csv", rows), spec or mapping(), scales=SCALES, roles=["team"],
-            segments=[], key=KEY, out=out, drop=drop,
-        )  # fmt: skip
+        path = written(tmp_path / "wave.csv", rows)
+        about: dict[str, Any] = {"scales": SCALES, "roles": ["team"], "segments": [], "key": KEY}
+        screening, left_out = None, None
+        if drop:
+            screening, left_out = chosen_rows(path, spec or mapping(), chosen_kinds(",".join(drop)), **about)
+        found = convert(path, spec or mapping(), out=out, left_out=left_out, **about)
+        found = replace(found, screening=screening or found.screening)
         return found, pq.read_table(out)["respondent"].to_pylist()
 
     return _run

@@ -117,7 +117,8 @@ def _is_spoken(words: Any, language: str) -> bool:
 
 
 def _segments(eng: LiveEngagement) -> list[Any]:
+    from cxlib.answered import segment_values
     from cxlib.surveys import Segment
 
-    values = eng.segment_values()
+    values = segment_values(eng.store, eng.spec)
     return [Segment(id_, one.name, values[id_]) for id_, one in eng.spec.segments.items()]

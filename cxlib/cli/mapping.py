@@ -100,6 +100,7 @@ def wanted_by(engagement: str | None, framework: str | None = None) -> Wanted:
 
 def show_before(file: Path, engagement: str | None, say: Callable[[str], None]) -> None:
     """Say what a file is and what its first rows are taken for, before anything is done with it."""
+    from cxlib.answered import form_answered
     from cxlib.opening import open_live
     from cxlib.proposals import propose
 
@@ -107,7 +108,7 @@ def show_before(file: Path, engagement: str | None, say: Callable[[str], None]) 
         say(line)
     if engagement is not None:
         with open_live(engagement) as eng:
-            form = eng.form_answered(file)
+            form = form_answered(eng.store, eng.spec, eng.framework, file)
         if form is not None:
             say(f"Answers to a form of {engagement} for {form.tool}, by {form.by}: {form.asks} columns")
 

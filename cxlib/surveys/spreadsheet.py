@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from io import BytesIO
+from math import ceil
 from typing import Any, Final
 
 from cxlib.sources.sheets import ANSWERS, LISTS, QUESTIONS
@@ -20,6 +21,8 @@ RESPONDENT, ROLE, DATE = "respondent", "role", "date"
 ROWS: Final = 1000
 # Excel's own limits: of a list's message and its title, of a note.
 _MESSAGE, _TITLE, _NOTE = 255, 32, 30_000
+# Widths in characters of the sheet that explains; more of them stand in a line than its width says.
+_WIDE, _LINE, _MORE = (20, 70, 90), 15, 1.15
 _INK, _PAPER, _RULE = "#0B5765", "#FFFFFF", "#CFD7D9"
 
 
@@ -114,23 +117,32 @@ def _cell(row: int, column: int) -> str:
     return str(xl_rowcol_to_cell(row, column, row_abs=True, col_abs=True))
 
 
+def _lines(text: str, width: int) -> int:
+    return sum(ceil((len(line) or 1) / (width * _MORE)) for line in text.split("\n"))
+
+
 def _explain(page: Any, survey: Survey, columns: Sequence[_Column], head: Any, cell: Any) -> None:
     """Say how the sheet is filled in, and what each column asks."""
     words = survey.words[survey.languages[0]]
-    for at, width in enumerate((20, 70, 90)):
+    page.set_landscape()
+    page.set_paper(9)
+    page.fit_to_pages(1, 0)
+    for at, width in enumerate(_WIDE):
         page.set_column(at, at, width)
-    page.write_string(0, 0, plain(f"{survey.title[survey.languages[0]]} – {survey.client}"), head)
+    language = survey.languages[0]
+    page.merge_range(0, 0, 0, 2, "", head)
+    page.write_string(0, 0, plain(f"{survey.title[language]} – {survey.client}"), head)
     down = 1
-    for line in (words["form_how"], *survey.introduction[survey.languages[0]]):
+    for line in (words["form_how"], *survey.introduction[language], *survey.privacy[language]):
         page.merge_range(down, 0, down, 2, "", cell)
         page.write_string(down, 0, plain(line), cell)
-        page.set_row(down, 15 * (1 + len(line) // 170))
+        page.set_row(down, _LINE * _lines(line, sum(_WIDE)))
         down += 1
     for column in columns:
         answers = column.levels or ", ".join(str(choice) for choice in column.choices[:20])
-        for at, value in enumerate((column.header, column.about, answers)):
+        row = (column.header, column.about, answers)
+        for at, value in enumerate(row):
             page.write_string(down, at, value, cell)
-        tall = max(1 + len(column.about) // 68, sum(1 + len(one) // 88 for one in answers.split("\n")))
-        page.set_row(down, 15 * tall)
+        page.set_row(down, _LINE * max(map(_lines, row, _WIDE)))
         down += 1
     page.write_string(down, 0, survey.stamp, cell)

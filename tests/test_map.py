@@ -245,26 +245,32 @@ def test_a_segment_in_a_question_is_in_doubt(wanted: Wanted, tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize(
-    ("item", "answers", "values", "understood"),
+    ("item", "answers", "values", "understood", "guessed"),
     [
-        ("s3.i04", ["1", "5", "3.0"], {}, 1.0),
-        ("s3.i04", ["Trifft voll und ganz zu"], {"Trifft voll und ganz zu": 5}, 1.0),
-        ("s3.i04", ["entirely TRUE "], {"entirely TRUE": 5}, 1.0),
-        ("s3.i04", ["Entirley true"], {"Entirley true": 5}, 1.0),
-        ("s3.i04", ["4 - More true than untrue"], {"4 - More true than untrue": 4}, 1.0),
-        ("q.recommend", ["10 (extremely likely)", "3"], {"10 (extremely likely)": 10}, 1.0),
-        ("s3.i04", ["A1", "A5"], {"A1": 1, "A5": 5}, 1.0),
-        ("s3.i04", ["A1", "maybe"], {}, 0.0),
-        ("s3.i04", ["7", "3"], {}, 0.5),
-        ("q.delivery_gap", ["Ja", "Nein"], {"Ja": 1, "Nein": 0}, 1.0),
+        ("s3.i04", ["1", "5", "3.0"], {}, 1.0, ()),
+        ("s3.i04", ["Trifft voll und ganz zu"], {"Trifft voll und ganz zu": 5}, 1.0, ()),
+        ("s3.i04", ["entirely TRUE "], {"entirely TRUE": 5}, 1.0, ()),
+        ("s3.i04", ["Entirley true"], {"Entirley true": 5}, 1.0, ("Entirley true",)),
+        ("s3.i04", ["4 - More true than untrue"], {"4 - More true than untrue": 4}, 1.0, ()),
+        ("q.recommend", ["10 (extremely likely)", "3"], {"10 (extremely likely)": 10}, 1.0, ()),
+        ("s3.i04", ["A1", "A5"], {"A1": 1, "A5": 5}, 1.0, ("A1", "A5")),
+        ("s3.i04", ["A1", "maybe"], {}, 0.0, ()),
+        ("s3.i04", ["7", "3"], {}, 0.5, ()),
+        ("q.delivery_gap", ["Ja", "Nein"], {"Ja": 1, "Nein": 0}, 1.0, ()),
     ],
 )
 def test_answers_are_read_on_the_scale_of_their_item(
-    cx7: Framework, item: str, answers: list[str], values: Mapping[str, int], understood: float
+    cx7: Framework,
+    item: str,
+    answers: list[str],
+    values: Mapping[str, int],
+    understood: float,
+    guessed: tuple[str, ...],
 ) -> None:
     meaning = Scales(cx7).meaning(item, dict.fromkeys(answers, 1))
     assert {text: meaning.values[text] for text in values} == values
     assert meaning.understood == understood
+    assert meaning.guessed == guessed
 
 
 def test_words_beside_a_scale_are_no_levels(cx7: Framework) -> None:
@@ -277,6 +283,22 @@ def test_words_beside_a_scale_are_no_levels(cx7: Framework) -> None:
 
 def test_labels_are_read_by_likeness_only_where_one_level_is_meant(cx7: Framework) -> None:
     assert Scales(cx7).meaning("s3.i04", {"More true": 1}).unknown == ("More true",)
+    assert Scales(cx7).meaning("s3.i04", {"half": 1}).unknown == ("half",)
+
+
+def test_an_answer_read_by_likeness_is_in_doubt_and_never_imported_by_codes(
+    wanted: Wanted, cx7: Framework, tmp_path: Path
+) -> None:
+    survey = of_framework(cx7, role="customer", people=5, roles=["customer"], segments=SEGMENTS)
+    people = ({**survey.people[0], "s3.i04": "Entirley true"}, *survey.people[1:])
+    path = write("limesurvey-both", tmp_path, Survey(survey.asked, people))
+    text = mapping_text(propose(path, wanted), wanted)
+    assert '  #   in doubt, read by likeness or order: "Entirley true"\n' in text
+    with pytest.raises(IngestError) as refused:
+        mapping_by_codes(path, wanted)
+    assert [str(one) for one in refused.value.details] == [
+        'item s3.i04: an answer that is only like one of its words: "Entirley true"'
+    ]
 
 
 # ── The file that is written ────────────────────────────────────────────────────────────────────

@@ -162,18 +162,19 @@ def test_what_was_recognised_is_said_with_its_mark(survey: Survey, wanted: Wante
 
 
 @pytest.mark.parametrize(
-    ("head", "names"),
+    ("head", "name", "text"),
     [
-        (["Q1. Pay[x]", "submitdate. Date submitted", "lastpage. Last page", "seed. Seed"], ["Q1. Pay[x]"]),
-        (["A1[SQ1]. Pay [rows]", "submitdate. Date", "lastpage. Page", "seed. Seed"], ["A1[SQ1]"]),
+        (["Q1[x]. Pay [x]", "submitdate. Date", "lastpage. Page", "seed. Seed"], "Q1[x]", "Pay [x]"),
+        (["Q1. Pay", "Date submitted", "Last page", "Seed"], "Q1. Pay", "Q1. Pay"),
     ],
 )
-def test_codes_stand_before_texts_only_where_they_are_codes(
-    tmp_path: Path, head: list[str], names: list[str]
+def test_a_code_before_a_text_is_one_where_the_tools_own_columns_have_codes_too(
+    tmp_path: Path, head: list[str], name: str, text: str
 ) -> None:
     path = tmp_path / "lime.csv"
     path.write_text(comma_separated([head, ["1", "", "", ""]]), encoding="utf-8")
-    assert opened(path).names[:1] == (["Q1"] if names == ["Q1. Pay[x]"] else names)
+    found = opened(path)
+    assert (found.tool, found.names[0], found.texts[0]) == ("LimeSurvey", name, text)
 
 
 def test_a_question_spans_the_columns_of_its_options(tmp_path: Path) -> None:

@@ -119,6 +119,13 @@ def _missing(found: Proposal, coded: list[Guess], wanted: Wanted) -> list[Proble
         for id_ in needed
         if id_ not in has
     ]
+    problems += [
+        Problem(
+            f"item {one.target}", f"an answer that is only like one of its words: {quoted(shown_text(text))}"
+        )
+        for one in coded
+        for text in one.meaning.guessed
+    ]
     return problems
 
 

@@ -147,6 +147,8 @@ def _entry(one: Guess, *said: str) -> Iterator[str]:
         yield from (f"      {value}" for value in values)
     else:
         yield line + _remark(one)
+    if guessed := [quoted(shown_text(text)) for text in one.meaning.guessed[:5]]:
+        yield f"  #   in doubt, read by likeness or order: {', '.join(guessed)}"
     for text in one.meaning.unknown[:5]:
         yield f"  #   not understood: {quoted(shown_text(text))}"
 

@@ -11,14 +11,17 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from typing import Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import yaml
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from cxlib.errors import ConflictError, DeclarationError, Problem, nearest
-from cxlib.findings import Finding
 from cxlib.planning import Recommendation
+
+if TYPE_CHECKING:
+    # Who opens a store needs none of what findings are computed with.
+    from cxlib.findings import Finding
 
 OVERVIEW, BUSINESS = "overview", "business_case"
 MOST_TEXT: Final = 8_000

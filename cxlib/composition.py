@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
@@ -56,7 +57,7 @@ class Group:
     value: Mapping[str, str]
     is_hidden: bool
 
-    @property
+    @cached_property
     def key(self) -> Key:
         return (self.wave, self.cut, *self.value.values())
 
@@ -84,12 +85,16 @@ def counted(released: Released) -> dict[tuple[Key, str], Ints]:
         frame = released.counts
         names = [*key_columns(released.dims), "item"]
         n = frame["n"].to_numpy(np.int64)
-        rows = list(zip(*(frame[name].tolist() for name in names), strict=True))
+        columns = [frame[name].to_numpy(object) for name in names]
         # The answers of one item in one group stand together, in the order of its scale.
-        starts = [at for at, row in enumerate(rows) if at == 0 or row != rows[at - 1]]
+        is_first = np.arange(len(n)) == 0
+        for column in columns:
+            is_first[1:] |= column[1:] != column[:-1]
+        starts = np.flatnonzero(is_first)
+        rows = zip(*(column[starts].tolist() for column in columns), strict=True)
         kept = {
-            (tuple(rows[start][:-1]), rows[start][-1]): n[start:end]
-            for start, end in zip(starts, [*starts, len(rows)][1:], strict=True)
+            (row[:-1], row[-1]): n[start:end]
+            for row, start, end in zip(rows, starts, [*starts, len(n)][1:], strict=True)
         }
         if len(kept) < len(starts):
             raise ContractError(
@@ -124,21 +129,23 @@ class Composition:
         self.items: dict[Key, list[str]] = {}
         for key, item in self.counts:
             self.items.setdefault(key, []).append(item)
-        self.withheld = {
-            (tuple(str(one) for one in row[:-1]), str(row[-1]))
-            for row in released.withheld.itertuples(index=False, name=None)
-        }
+        self.withheld = {(row[:-1], row[-1]) for row in rows_of(released.withheld)}
         # What was asked and is hidden was asked all the same.
         self.seen = set().union(*self.items.values(), {item for key, item in self.withheld if key[0] == wave})
         # What may be said of an item that is withheld because all answers stand at one level.
         self.bounds: dict[tuple[Key, str], tuple[str, float]] = {
-            (row[:-3], row[-3]): row[-2:] for row in released.bounds.itertuples(index=False, name=None)
+            (row[:-3], row[-3]): row[-2:] for row in rows_of(released.bounds)
         }
         self.estimates: dict[tuple[Key, str, str], tuple[float, ...]] = {}
         if estimates is not None:
-            for row in estimates[estimates[WAVE] == wave].itertuples(index=False, name=None):
+            for row in rows_of(estimates[estimates[WAVE] == wave]):
                 size = len(keys)
                 self.estimates[(row[:size], row[size], row[size + 1])] = row[size + 2 :]
+        self.steps: dict[Key, set[str]] = {}
+        for key, kind, id_ in self.estimates:
+            if kind == "step":
+                self.steps.setdefault(key, set()).add(id_)
+        self.mixed: dict[Key, bool] = {}
         self.put_together: dict[Key, tuple[str, list[Group]]] = {}
         self.drawn: dict[tuple[Key, str], Floats] = {}
         self.spreads: dict[tuple[Key, str], Spread | None] = {}
@@ -180,8 +187,8 @@ class Composition:
     def complete(self, parts: list[Group]) -> list[Group]:
         """Keep the roles that answered every step: steps are compared with each other."""
         weighty = {one.key for one in parts if self.weights.get(one.value.get(ROLE, ""), 0) > 0}
-        asked = {id_ for key, kind, id_ in self.estimates if kind == "step" and key in weighty}
-        whole = [one for one in parts if all((one.key, "step", id_) in self.estimates for id_ in asked)]
+        asked = set().union(*(self.steps.get(key, set()) for key in weighty))
+        whole = [one for one in parts if asked <= self.steps.get(one.key, set())]
         return whole or parts
 
     def linear(self, group: Group, kind: str, id_: str) -> Linear | None:
@@ -207,6 +214,11 @@ class Composition:
 
     def is_mixed(self, group: Group) -> bool:
         """Tell whether staff and customers stand in a group together, hidden ones included."""
+        if group.key not in self.mixed:
+            self.mixed[group.key] = self._is_mixed(group)
+        return self.mixed[group.key]
+
+    def _is_mixed(self, group: Group) -> bool:
         inside = {
             self.kinds.get(one.value.get(ROLE, ""))
             for one in self.all.values()
@@ -376,7 +388,7 @@ class Composition:
         if not seen:
             return NOTHING
         value = float(np.mean([one.agreement for one in seen]))
-        draws = np.mean([np.sort(one.agreements) for one in seen], axis=0)
+        draws = np.mean([one.agreements for one in seen], axis=0)
         return Estimate(value, *stats.spread(draws, value), min(one.n for one in seen))
 
     def _rwg(self, group: Group, items: Sequence[str]) -> Estimate:
@@ -459,7 +471,7 @@ class Figures:
 
 @dataclass(frozen=True)
 class Spread:
-    """How answers to one item spread, with draws: agreement A, and their variance against guessing's."""
+    """How answers to one item spread, with draws: agreement A (in order), variance against guessing's."""
 
     n: int
     places: int
@@ -475,7 +487,7 @@ class Spread:
             int(counts.sum()),
             len(counts),
             float(stats.agreement_of(counts[None, :])[0]),
-            stats.agreement_of(draws),
+            np.sort(stats.agreement_of(draws)),
             float(against_guessing(counts[None, :])[0]),
             against_guessing(draws),
         )
@@ -512,16 +524,20 @@ def key_columns(dims: Sequence[str]) -> list[str]:
 
 def groups_of(released: Released, *, hidden: bool = True) -> Iterator[Group]:
     dims = released.dims
-    for row in released.groups.itertuples(index=False, name=None):
+    for row in rows_of(released.groups.drop(columns="n")):
         group = Group(row[0], row[1], dict(zip(dims, row[2 : 2 + len(dims)], strict=True)), bool(row[-1]))
         if hidden or not group.is_hidden:
             yield group
 
 
+def rows_of(frame: pd.DataFrame) -> Iterator[tuple[Any, ...]]:
+    """Return the rows of a frame without missing values as tuples; pandas takes texts out one by one."""
+    return zip(*(frame[name].to_numpy(object).tolist() for name in frame.columns), strict=True)
+
+
 def visible_items(released: Released) -> dict[Key, set[str]]:
     """Name the items whose counts passed the door, by group."""
-    keys = key_columns(released.dims)
     found: dict[Key, set[str]] = {}
-    for row in released.counts[[*keys, "item"]].drop_duplicates().itertuples(index=False, name=None):
-        found.setdefault(row[:-1], set()).add(row[-1])
+    for key, item in counted(released):
+        found.setdefault(key, set()).add(item)
     return found

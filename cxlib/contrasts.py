@@ -105,7 +105,7 @@ def cliffs_delta(x: Sequence[int] | Ints, y: Sequence[int] | Ints) -> Contrast:
     delta, variance, pooled = _dominance(a, b)
     if variance <= 0:
         _, variance, _ = _dominance(stats.smoothed(a.astype(int)) * n1, stats.smoothed(b.astype(int)) * n2)
-    t2v = float(distributions.t.ppf((1 + CONFIDENCE) / 2, n1 + n2 - 2)) ** 2 * variance
+    t2v = stats.student_reach(n1 + n2 - 2) ** 2 * variance
     reach = math.sqrt(t2v) * math.sqrt((1 - delta**2) ** 2 + t2v)
     below = 1 - delta**2 + t2v
     low, high = ((delta - delta**3 + sign * reach) / below for sign in (-1, 1))
@@ -141,7 +141,7 @@ def _mann_whitney(delta: float, both: Floats, n1: float, n2: float) -> float:
     if variance <= 0:
         return 1.0
     away = max(abs(delta) * n1 * n2 / 2 - 0.5, 0.0)
-    return float(2 * distributions.norm.sf(away / math.sqrt(variance)))
+    return 2 * stats.normal_tail(away / math.sqrt(variance))
 
 
 def _brunner_munzel(delta: float, spread: tuple[float, float], n1: float, n2: float) -> float:
@@ -152,7 +152,7 @@ def _brunner_munzel(delta: float, spread: tuple[float, float], n1: float, n2: fl
         # Complete separation: no variance to go by, and Mann–Whitney's p decides.
         return 0.0
     df = variance**2 / (parts[0] ** 2 / (n1 - 1) + parts[1] ** 2 / (n2 - 1))
-    return float(2 * distributions.t.sf(abs(delta) / math.sqrt(variance), df))
+    return 2 * stats.student_tail(abs(delta) / math.sqrt(variance), df)
 
 
 def hedges_g(a: Sequence[int] | Ints, b: Sequence[int] | Ints, values: Sequence[float]) -> Contrast:
@@ -182,14 +182,9 @@ def standardised_difference(
         return NOTHING
     d = (mean_a - mean_b) / math.sqrt(pooled)
     small = 1 - 3 / (4 * df - 1)
-    reach = _z() * small * math.sqrt((n_a + n_b) / (n_a * n_b) + d**2 / (2 * (n_a + n_b)))
-    p = float(2 * distributions.t.sf(abs(d) / math.sqrt(1 / n_a + 1 / n_b), df))
+    reach = stats.normal_reach() * small * math.sqrt((n_a + n_b) / (n_a * n_b) + d**2 / (2 * (n_a + n_b)))
+    p = 2 * stats.student_tail(abs(d) / math.sqrt(1 / n_a + 1 / n_b), df)
     return Contrast(small * d, small * d - reach, small * d + reach, n_a + n_b, p, (n_a, n_b))
-
-
-def _z() -> float:
-    """Return the normal quantile of a two-sided 95 % interval."""
-    return float(distributions.norm.ppf((1 + CONFIDENCE) / 2))
 
 
 # ── Means, shares, net promoters ────────────────────────────────────────────────────────────────
@@ -206,10 +201,10 @@ def excess(
     """
     if not (se > 0 and df > 0):
         return Contrast(value, math.nan, math.nan, n, math.nan)
-    reach = float(distributions.t.ppf((1 + CONFIDENCE) / 2, df)) * se
+    reach = stats.student_reach(df) * se
     away = (value - over) / se
-    p = 2 * distributions.t.sf(abs(away), df) if two_sided else distributions.t.sf(away, df)
-    return Contrast(value, value - reach, value + reach, n, float(p))
+    p = 2 * stats.student_tail(abs(away), df) if two_sided else stats.student_tail(away, df)
+    return Contrast(value, value - reach, value + reach, n, p)
 
 
 def difference_of_means(
@@ -302,8 +297,8 @@ def difference_of_net_promoters(a: tuple[int, int, int], b: tuple[int, int, int]
         centres.append(p - q)
         variances.append((p + q - (p - q) ** 2) / (n + 3))
     centre, se = centres[0] - centres[1], math.sqrt(sum(variances))
-    value, reach = values[0] - values[1], _z() * se
-    p = float(2 * distributions.norm.sf(abs(centre) / se))
+    value, reach = values[0] - values[1], stats.normal_reach() * se
+    p = 2 * stats.normal_tail(abs(centre) / se)
     low, high = max(-2.0, min(centre - reach, value)), min(2.0, max(centre + reach, value))
     return Contrast(value, low, high, sum(a) + sum(b), p, (sum(a), sum(b)))
 

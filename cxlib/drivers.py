@@ -13,11 +13,10 @@ from math import comb
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats as distributions
 
 from cxlib.errors import ContractError
 from cxlib.reliability import correlation, covariance, fewest
-from cxlib.stats import CONFIDENCE, NOTHING, Estimate
+from cxlib.stats import NOTHING, Estimate, student_reach
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
@@ -225,7 +224,7 @@ def key_drivers(
     count = len(drawn)
     around = drawn - drawn.mean(axis=0)
     spread = (count - 1) / count * around.T @ around
-    reach = float(distributions.t.ppf((1 + CONFIDENCE) / 2, count - 1))
+    reach = student_reach(count - 1)
     r2, r2_se = float(shares.sum()), float(np.sqrt(spread.sum()))
     return KeyDrivers(
         method,

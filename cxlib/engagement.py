@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from datetime import date
 from functools import cached_property
-from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
 from cxlib import findings, ordering, planning, scoring
@@ -35,13 +34,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
 By = str | Sequence[str]
-
-
-def library_version() -> str:
-    try:
-        return version("cxlib")
-    except PackageNotFoundError:
-        return "0 (not installed)"
 
 
 class Engagement:

@@ -29,6 +29,10 @@ if TYPE_CHECKING:
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
 Batches = Iterable[pa.RecordBatch]
+# Kind, id, items of how many, and the weights with which the items' means make a figure.
+_Wanted = list[tuple[str, str, int, int, Floats]]
+# Kind, id, and the items on either side.
+_Contrast = tuple[str, str, tuple[str, ...], tuple[str, ...]]
 
 # An exact split of R² looks at every subset of the drivers: with more items than this, the steps drive.
 MOST_ITEMS: Final = 15
@@ -62,24 +66,33 @@ def estimate_parts(tally: Tally, released: Released, instrument: Instrument) -> 
     """
     visible = visible_items(released)
     contrasts = list(_contrasts(instrument))
+    # Many groups show the same items, and of them the same is wanted.
+    wanted: dict[frozenset[str], _Wanted] = {}
     rows: list[tuple[Any, ...]] = []
     for group, held in _groups_with_moments(tally, released, instrument):
-        shown = held.answered & visible.get(group.key, set())
-        wanted: list[tuple[str, str, int, int, Floats]] = []
-        for part in instrument.parts:
-            items = [item for item in part.items if item in shown]
-            if items:
-                wanted.append((part.kind, part.id, len(items), len(part.items), held.mean_over(items)))
-        for kind, id_, plus, minus in contrasts:
-            more, less = ([item for item in side if item in shown] for side in (plus, minus))
-            if more and less:
-                weights = held.mean_over(more) - held.mean_over(less)
-                wanted.append((kind, id_, len(more) + len(less), len(plus) + len(minus), weights))
-        rows += [(*group.key, *row) for row in held.estimate(wanted)]
+        shown = frozenset(held.answered & visible.get(group.key, set()))
+        if shown not in wanted:
+            wanted[shown] = list(_parts_and_contrasts(shown, held, instrument, contrasts))
+        rows += [(*group.key, *row) for row in held.estimate(wanted[shown])]
     return _estimates(rows, released.dims)
 
 
-def _contrasts(instrument: Instrument) -> Iterator[tuple[str, str, tuple[str, ...], tuple[str, ...]]]:
+def _parts_and_contrasts(
+    shown: frozenset[str], held: _Held, instrument: Instrument, contrasts: Sequence[_Contrast]
+) -> Iterator[tuple[str, str, int, int, Floats]]:
+    """Name what is estimated where these items are shown: kind, id, items, items in all, weights of items."""
+    for part in instrument.parts:
+        items = [item for item in part.items if item in shown]
+        if items:
+            yield part.kind, part.id, len(items), len(part.items), held.mean_over(items)
+    for kind, id_, plus, minus in contrasts:
+        more, less = ([item for item in side if item in shown] for side in (plus, minus))
+        if more and less:
+            weights = held.mean_over(more) - held.mean_over(less)
+            yield kind, id_, len(more) + len(less), len(plus) + len(minus), weights
+
+
+def _contrasts(instrument: Instrument) -> Iterator[_Contrast]:
     """Name the differences within a group: kind, id, and the items on either side."""
     framework = instrument.framework
     of_step = {step.id: tuple(item.id for item in step.items) for step in framework.steps}
@@ -131,6 +144,7 @@ def estimate_changes(
                 continue
             then = found[earlier][1]
             shown = now.answered & then.answered & visible.get(key, set()) & visible.get(earlier, set())
+            wanted: _Wanted = []
             for part in parts:
                 allowed = set(part.items)
                 if part.kind == "step":
@@ -139,12 +153,10 @@ def estimate_changes(
                 items = [item for item in part.items if item in shown and item in allowed]
                 if not items:
                     continue
-                # Two one-row estimates of the same items, a wave apart.
                 asked = sum(item in now.answered for item in part.items)
-                (new,), (old,) = (
-                    list(one.estimate([(CHANGE, part.id, len(items), asked, one.mean_over(items))]))
-                    for one in (now, then)
-                )
+                wanted.append((CHANGE, part.id, len(items), asked, now.mean_over(items)))
+            # Two estimates of the same items, a wave apart.
+            for new, old in zip(now.estimate(wanted), then.estimate(wanted), strict=True):
                 variance, other = new[-2] ** 2, old[-2] ** 2
                 below = variance**2 / new[-1] + other**2 / old[-1] if new[-1] and old[-1] else np.nan
                 df = (variance + other) ** 2 / below if below > 0 else new[-1] + old[-1]
@@ -232,18 +244,18 @@ class _Held:
         places = np.ix_(self.places(items), self.places(items))
         return self.n[places], self.s[places], self.q[places]
 
-    def estimate(self, wanted: Sequence[tuple[str, str, int, int, Floats]]) -> Iterator[tuple[Any, ...]]:
+    def estimate(self, wanted: _Wanted) -> Iterator[tuple[Any, ...]]:
         """Yield kind, id, n, items, items in all, value, standard error and df of linear figures."""
         if not wanted:
             return
         weights = np.array([one[-1] for one in wanted])
-        values = weights @ self.means
-        variances = np.einsum("pi,ij,pj->p", weights, self.of_means, weights, optimize=True)
-        for (kind, id_, items, total, weight), value, variance in zip(wanted, values, variances, strict=True):
-            n = int(self.own[weight != 0].min())
+        values = (weights @ self.means).tolist()
+        variances = np.einsum("pi,pi->p", weights @ self.of_means, weights)
+        errors = np.sqrt(np.maximum(variances, 0.0)).tolist()
+        fewest = np.where(weights != 0, self.own, self.own.max()).min(axis=1).tolist()
+        for (kind, id_, items, total, _), value, se, n in zip(wanted, values, errors, fewest, strict=True):
             # One answer has a mean and no variance.
-            se = float(np.sqrt(max(variance, 0.0))) if n > 1 else np.nan
-            yield kind, id_, n, items, total, float(value), se, float(n - 1) if n > 1 else np.nan
+            yield kind, id_, n, items, total, value, *((se, float(n - 1)) if n > 1 else (np.nan, np.nan))
 
 
 def _groups_with_moments(

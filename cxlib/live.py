@@ -21,7 +21,7 @@ from cxlib.commentary import Commentary, CommentarySpec, ToneSpec, composed
 from cxlib.creation import check_fit
 from cxlib.datasets import Part, convert_dataset, dataset_digest, find_parts
 from cxlib.declarations import WaveSpec, parse_document, read_document, validate
-from cxlib.engagement import Engagement, library_version
+from cxlib.engagement import Engagement
 from cxlib.errors import (
     ConflictError,
     IngestError,
@@ -35,9 +35,11 @@ from cxlib.framework.versions import Comparison, compare_frameworks
 from cxlib.ingest import Imported, convert
 from cxlib.instrument import Instrument
 from cxlib.invitations import Invited, read_invitations
+from cxlib.keeping import Figures, forget, kept_figures
 from cxlib.mapping import MappingSpec
 from cxlib.outgoing import check_against_out, issued, item_columns
 from cxlib.proposals import mapping_by_codes, wanted_of, wave_told
+from cxlib.provenance import library_version
 from cxlib.registers import Registers
 from cxlib.registers.reading import read_register
 from cxlib.shares import Share, Spread, shares_of, tally_share
@@ -101,7 +103,7 @@ class LiveEngagement(Engagement):
 
     def _framework_of(self, wave: str) -> Framework:
         found = self.store.framework(self._slug, wave)
-        return _parsed(found.document, f"the framework of {self._slug}")
+        return parse_framework(found.document, name=f"the framework of {self._slug}")
 
     def comparison(self, wave: str) -> Comparison:
         """Compare what an earlier wave was asked with what the wave in hand is asked."""
@@ -278,7 +280,9 @@ class LiveEngagement(Engagement):
 
     def undo(self, batch: str | None = None) -> BatchRecord:
         """Undo an import, by default the latest; its respondents may be imported again."""
-        return self.store.undo_batch(self._slug, batch)
+        undone = self.store.undo_batch(self._slug, batch)
+        forget(self.store.figures_folder(self._slug))
+        return undone
 
     def set_target(self, what: str, level: float, because: str = "") -> None:
         """Set the level [1–5] that a step or item is to reach; the newest counts.
@@ -455,10 +459,35 @@ class LiveEngagement(Engagement):
         held = (self._state(), self.spec.model_dump_json(), self._language or "", self.framework.digest)
         return hashlib.sha256(repr(held).encode()).hexdigest()
 
-    def _make_extract(self) -> Extract:
-        tally = self.tally()
+    def _figures(self) -> Figures:
+        """Return what is worked out of the answers; a target or a comment changes nothing of it."""
+        held = [(one.id, one.wave, self.store.batch_path(one)) for one in self._batches()]
+        return kept_figures(
+            self.store.figures_folder(self._slug),
+            [
+                *((*of, path.stat().st_size, path.stat().st_mtime_ns) for *of, path in held),
+                *((wave.id, self._framework_of(wave.id).digest) for wave in self._waves()),
+                *(self.spec.cuts, self.spec.dims, self.spec.anonymity.scores, self.instrument.language),
+            ],
+            cuts=self.spec.cuts,
+            dims=self.spec.dims,
+            threshold=self.spec.anonymity.scores,
+            make=self._make_figures,
+        )
+
+    def _make_figures(self) -> Figures:
+        tally, instrument, told = self.tally(), self.instrument, estimates.as_told
         release = anonymity.release(tally, self.spec.cuts, self.spec.anonymity.scores)
-        instrument, told = self.instrument, estimates.as_told
+        return Figures(
+            release,
+            estimates=told(self._estimates(tally, release, instrument)),
+            reliability=told(estimates.estimate_reliability(tally, release, instrument)),
+            drivers=told(estimates.estimate_drivers(self._tally_in_shards(), release, instrument)),
+        )
+
+    def _make_extract(self) -> Extract:
+        figures, instrument = self._figures(), self.instrument
+        release, documents = figures.release, [one.mapping_document for one in self._batches()]
         roles = {role.id: role for role in self.framework.roles}
         invited = self._invited(release)
         veiled = self._veiled(release, invited)
@@ -487,7 +516,7 @@ class LiveEngagement(Engagement):
             targets={id_: one.level for id_, one in sorted(self.store.targets(self._slug).items())},
             declared=instrument.to_plain(),
             data_date=self._last_answer(),
-            notes=tuple(dict.fromkeys(_note(one) for one in self._batches() if _note(one))),
+            notes=tuple(dict.fromkeys(filter(None, map(_note, documents)))),
             questions=reviewing.open_questions(
                 self.store.batches(self._slug, self.wave_id), instrument.language
             ),
@@ -496,10 +525,7 @@ class LiveEngagement(Engagement):
         return Extract(
             facts,
             self.framework.document.text,
-            release,
-            estimates=told(self._estimates(tally, release, instrument)),
-            reliability=told(estimates.estimate_reliability(tally, release, instrument)),
-            drivers=told(estimates.estimate_drivers(self._tally_in_shards(), release, instrument)),
+            **vars(figures),
             invited=invited,
             registers=self.store.registers(self._slug),
             commentary=self.store.commentary(self._slug, self.wave_id),
@@ -569,20 +595,15 @@ class LiveEngagement(Engagement):
         return max(last).isoformat() if last else None
 
 
-def _note(batch: BatchRecord) -> str:
-    plain = parse_document(batch.mapping_document, name="mapping").data
-    return str(plain.get("note") or "")
+@lru_cache(maxsize=64)
+def _note(mapping_document: str) -> str:
+    return str(parse_document(mapping_document, name="mapping").data.get("note") or "")
 
 
 def _questions(spec: MappingSpec) -> dict[str, list[dict[str, Any]]]:
     """Return the open questions of a mapping as plain data; nothing where it has none."""
     asked = [{"id": one.id, "text": one.text} for one in spec.comments]
     return {"questions": asked} if asked else {}
-
-
-@lru_cache(maxsize=8)
-def _parsed(document: str, name: str) -> Framework:
-    return parse_framework(document, name=name)
 
 
 @lru_cache(maxsize=8)

@@ -258,16 +258,18 @@ def _one_factor(correlations: Floats) -> Floats:
     -------
     (draws × J) loadings, within ±1.
     """
-    off = correlations * (1 - np.eye(correlations.shape[1]))
-    found = np.full(correlations.shape[:2], 0.6)
+    # Item by item, so that each step runs along the draws.
+    off = np.ascontiguousarray((correlations * (1 - np.eye(correlations.shape[1]))).transpose(1, 2, 0))
+    found = np.full(off.shape[1:], 0.6)
     for _ in range(TURNS):
         before = found.copy()
-        for at in range(found.shape[1]):
-            others = (found**2).sum(axis=1) - found[:, at] ** 2
-            found[:, at] = np.clip((off[:, at] * found).sum(axis=1) / np.maximum(others, 1e-9), -1, 1)
+        for at in range(len(found)):
+            others = (found**2).sum(axis=0) - found[at] ** 2
+            best = (off[at] * found).sum(axis=0) / np.maximum(others, 1e-9)
+            found[at] = np.minimum(np.maximum(best, -1), 1)
         if np.abs(found - before).max() < 1e-9:
             break
-    return found
+    return found.T
 
 
 def _omega(loadings: Floats) -> Floats:

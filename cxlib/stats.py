@@ -10,10 +10,12 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache, lru_cache
+from itertools import combinations
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import special
 from scipy import stats as distributions
 from statsmodels.stats.proportion import confint_proportions_2indep, proportion_confint
 
@@ -25,6 +27,33 @@ Ints = NDArray[np.int64]
 
 CONFIDENCE = 0.95
 DRAWS = 1000
+
+
+# ── Student's and the normal distribution ───────────────────────────────────────────────────────
+# The functions below scipy.stats, bit for bit: its checks around them cost a report some seconds.
+
+
+def student_reach(df: float) -> float:
+    """Return the quantile of Student's t that a two-sided 95 % interval reaches to."""
+    return float(special.stdtrit(df, (1 + CONFIDENCE) / 2))
+
+
+def student_tail(t: float, df: float) -> float:
+    """Return the chance of Student's t above `t`."""
+    return float(special.stdtr(df, -t))
+
+
+def normal_reach() -> float:
+    """Return the normal quantile of a two-sided 95 % interval."""
+    return float(special.ndtri((1 + CONFIDENCE) / 2))
+
+
+def normal_tail(z: float) -> float:
+    """Return the chance of a standard normal figure above `z`."""
+    return float(special.ndtr(-z))
+
+
+# ── Estimates ───────────────────────────────────────────────────────────────────────────────────
 
 
 @dataclass(frozen=True)
@@ -65,7 +94,7 @@ def moments(counts: Sequence[int] | Ints, values: Sequence[float]) -> tuple[int,
 
 def interval_of_mean(mean: float, se: float, df: float, n: int) -> Estimate:
     """Return mean ± t·se (Student, two-sided 95 %), with `df` degrees of freedom."""
-    reach = float(distributions.t.ppf((1 + CONFIDENCE) / 2, df)) * se if df > 0 else math.nan
+    reach = student_reach(df) * se if df > 0 else math.nan
     return Estimate(mean, mean - reach, mean + reach, n)
 
 
@@ -146,7 +175,7 @@ def net_promoter(promoters: int, passives: int, detractors: int) -> Estimate:
         return NOTHING
     total = n + 3
     p, q = (promoters + 0.75) / total, (detractors + 0.75) / total
-    reach = float(distributions.norm.ppf((1 + CONFIDENCE) / 2)) * math.sqrt((p + q - (p - q) ** 2) / total)
+    reach = normal_reach() * math.sqrt((p + q - (p - q) ** 2) / total)
     return Estimate((promoters - detractors) / n, max(-1.0, p - q - reach), min(1.0, p - q + reach), n)
 
 
@@ -237,54 +266,40 @@ def median(counts: Sequence[int] | Ints, values: Sequence[float]) -> Estimate:
 
 @cache
 def _layer_agreements(places: int) -> Floats:
-    """Tabulate the agreement of every pattern of filled places, indexed by its bits."""
-    table = np.zeros(2**places)
-    for code in range(1, 2**places):
-        pattern = [code >> place & 1 for place in range(places)]
-        table[code] = _pattern_agreement(pattern)
-    return table
+    """Tabulate A of one layer, for every pattern of filled places, indexed by its bits.
 
-
-def _pattern_agreement(pattern: Sequence[int]) -> float:
-    """Return A of one layer, a pattern of 0 and 1, by its triples of places.
-
-    TU counts 1-0-… triples that are unimodal (011, 110, 111 have one peak; here only triples with two
-    1s and a 0 matter), TDU those with a hole, 101. Source: Van der Eijk 2001, Quality & Quantity 35,
-    325–341, as R's agrmt computes it.
+    Of triples of places with two filled, TU counts those with one peak (011, 110), TDU those with a hole
+    (101). Source: Van der Eijk 2001, Quality & Quantity 35, 325–341, as R's agrmt computes it.
     """
-    places, filled = len(pattern), sum(pattern)
-    if filled == places:
-        return 0.0
-    if filled == 1:
-        return 1.0
-    even = hole = 0
-    for i in range(places - 2):
-        for j in range(i + 1, places - 1):
-            for k in range(j + 1, places):
-                triple = (pattern[i], pattern[j], pattern[k])
-                even += triple in {(1, 1, 0), (0, 1, 1)}
-                hole += triple == (1, 0, 1)
+    pattern = np.arange(2**places)[:, None] >> np.arange(places) & 1 == 1
+    filled = pattern.sum(axis=1)
+    even, hole = np.zeros((2, len(pattern)), np.int64)
+    for first, middle, last in combinations(pattern.T, 3):
+        even += middle & (first ^ last)
+        hole += first & ~middle & last
     total = even + hole
-    unimodality = ((places - 2) * even - (places - 1) * hole) / ((places - 2) * total) if total else 0.0
-    return unimodality * (1 - (filled - 1) / (places - 1))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        unimodality = ((places - 2) * even - (places - 1) * hole) / ((places - 2) * total)
+        found: Floats = np.where(total > 0, unimodality, 0.0) * (1 - (filled - 1) / (places - 1))
+    found[(filled == 0) | (filled == places)] = 0.0
+    found[filled == 1] = 1.0
+    return found
 
 
 def agreement_of(counts: Floats | Ints) -> Floats:
     """Return van der Eijk's A of each row of a (rows × places) array; nan where a row is empty."""
-    left = np.array(counts, dtype=float)
-    rows, places = left.shape
-    totals = left.sum(axis=1)
+    given = np.asarray(counts, dtype=float)
+    rows, places = given.shape
     table = _layer_agreements(places)
-    bits = 2 ** np.arange(places)
+    # A layer reaches from one height to the next, and fills every place that is at least as high.
+    order = np.argsort(given, axis=1)
+    heights = np.diff(np.take_along_axis(given, order, axis=1), axis=1, prepend=0.0)
+    filled = np.cumsum((1 << order)[:, ::-1], axis=1)[:, ::-1]
     found = np.zeros(rows)
-    for _ in range(places):
-        filled = left > 1e-12
-        height = np.where(filled, left, np.inf).min(axis=1)
-        height[~filled.any(axis=1)] = 0
-        found += height * filled.sum(axis=1) * table[filled @ bits]
-        left -= height[:, None] * filled
+    for layer in range(places):
+        found += heights[:, layer] * (places - layer) * table[filled[:, layer]]
     with np.errstate(invalid="ignore"):
-        out: Floats = found / totals
+        out: Floats = found / given.sum(axis=1)
     return out
 
 
@@ -350,8 +365,24 @@ def bootstrap(counts: Sequence[int] | Ints, statistic: Any, *, value: float) -> 
 
 def spread(draws: Floats, value: float) -> tuple[float, float]:
     """Return the 95 % range of draws, widened where needed to hold the figure itself."""
-    low, high = np.nanquantile(draws, [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2])
-    return min(float(low), value), max(float(high), value)
+    low, high = _quantiles(draws, ((1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2))
+    return min(low, value), max(high, value)
+
+
+def _quantiles(draws: Floats, wanted: Sequence[float]) -> list[float]:
+    """Return what `numpy.nanquantile` does of one row, bit for bit; a report asks for thousands."""
+    found = np.sort(draws)
+    n = len(found) - int(np.isnan(found).sum())
+    out = []
+    for one in wanted:
+        at = (n - 1) * one
+        below = min(int(at), n - 2)
+        if n < 2:
+            out.append(float(found[0]) if n else math.nan)
+            continue
+        a, b, share = float(found[below]), float(found[below + 1]), at - below
+        out.append(a + (b - a) * share if share < 0.5 else b - (b - a) * (1 - share))
+    return out
 
 
 # ── Means over several items, from pairwise moments ─────────────────────────────────────────────

@@ -423,7 +423,9 @@ def _merged_cut(pair: tuple[CutMoments, CutMoments], at: Sequence[Places], size:
     keys = tuple(sorted({*pair[0].keys, *pair[1].keys}))
     n, s, q = (np.zeros((len(keys), size, size), np.int64) for _ in range(3))
     for cut, places in zip(pair, at, strict=True):
-        where = np.ix_(_positions(cut.keys, keys), places, places)
+        rows = _positions(cut.keys, keys)
+        # Most merge the same items: whole groups are added far faster than chosen pairs of items.
+        where: Any = rows if len(places) == size else np.ix_(rows, places, places)
         n[where] += cut.n
         s[where] += cut.s
         q[where] += cut.q

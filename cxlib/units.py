@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from scipy import stats as distributions
 
 from cxlib.errors import ContractError
-from cxlib.stats import CONFIDENCE
+from cxlib.stats import normal_reach
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -85,7 +85,7 @@ def shrink(
     value = centre + (1 - pull) * (raw - centre)
     unsure = 2 / max(units - 3, 1) * pull**2 * (float(spread.mean()) / spread) * (raw - centre) ** 2
     variance_of = sampling * (1 - (units - 1) / units * pull) + unsure
-    reach = float(distributions.norm.ppf((1 + CONFIDENCE) / 2)) * np.sqrt(variance_of)
+    reach = normal_reach() * np.sqrt(variance_of)
     ranks, raw_ranks = (
         distributions.rankdata(-np.round(one, 12), method="min").astype(int) for one in (value, raw)
     )

@@ -11,13 +11,13 @@ from typing import Any
 import yaml
 
 from cxlib.creation import create_engagement
-from cxlib.framework import load_framework
 from cxlib.live import LiveEngagement
 from cxlib.mapping import read_mapping
 from cxlib.run.example import write_example
-from cxlib.run.truths import Truths, WavePlan, read_truths
+from cxlib.run.truths import Truths, WavePlan
 from cxlib.settings import Settings, read_settings
 from cxlib.store import Store
+from tests.drawn import cx7, harbour
 
 ROOT = Path(__file__).resolve().parents[1]
 HARBOUR = ROOT / "data" / "examples" / "harbour"
@@ -46,7 +46,7 @@ class Case:
 
 def plan_of(case: Case) -> Truths:
     """Return the example's plan with the sizes of a case; nothing is planted in so few or so many."""
-    truths = read_truths(HARBOUR / "truths.yaml").null()
+    truths = harbour().null()
     kept = truths.waves[-case.waves :]
     waves = [WavePlan(id=one.id, date=one.date, answered=dict(case.answered)) for one in kept]
     return truths.model_copy(update={"waves": waves})
@@ -70,8 +70,7 @@ def engagement(case: Case, home: Path) -> tuple[LiveEngagement, Settings]:
     create_engagement(store, home / "engagement.yaml", frameworks=settings.frameworks)
     eng = LiveEngagement(store, "harbour")
     mappings = {name: read_mapping(HARBOUR / f"{name}.yaml") for name in truths.exports}
-    framework = load_framework(ROOT / "data" / "framework" / "cx7-1.0.0.yaml")
-    for wave, exports in write_example(truths, framework, mappings, home / "drawn").items():
+    for wave, exports in write_example(truths, cx7(), mappings, home / "drawn").items():
         for form, path in exports.items():
             # A questionnaire that nobody filled in is not exported.
             if len(path.read_text(encoding="utf-8").splitlines()) > 1:

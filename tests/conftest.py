@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
-import json
 import os
+
+# One thread a library, said before any is loaded: testers are as many as processors and more, and threads
+# that wait on one another's processor take half of its time.
+os.environ |= {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
+
+import json
 import secrets
 import shutil
 import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, redirect_stderr, redirect_stdout
 from dataclasses import dataclass, field
+from io import StringIO
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -24,6 +30,8 @@ from cxlib import cli
 # A fixture is found where its name stands.
 from tests.made import demo as demo
 from tests.made import demos as demos
+from tests.made import example_store as example_store
+from tests.made import exported as exported
 
 # A law's deadline would measure the machine, not the law.
 laws.register_profile("cx", deadline=None)
@@ -95,6 +103,18 @@ def cx(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFi
         return Said(int(ended.value.code or 0), said.out, said.err)
 
     return run
+
+
+def said_at(home: Path, *args: object) -> Said:
+    """Run `cx` as its script does, in this process, on a home that is there: for what several tests read."""
+    out, err = StringIO(), StringIO()
+    with pytest.MonkeyPatch.context() as patch, redirect_stdout(out), redirect_stderr(err):
+        patch.setenv("CX_HOME", str(home))
+        patch.delenv("CX_DATABASE_URL", raising=False)
+        patch.setattr(sys, "argv", ["cx", *map(str, args)])
+        with pytest.raises(SystemExit) as ended:
+            cli.main()
+    return Said(int(ended.value.code or 0), out.getvalue(), err.getvalue())
 
 
 def refused(said: Said, *parts: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
@@ -26,10 +27,12 @@ CUTS = ((), ("role",), ("hotel",), ("department",), ("role", "hotel"), ("role", 
 DIMS = ("wave", "role", "hotel", "department")
 
 
+@cache
 def cx7() -> Framework:
     return load_framework(ROOT / "data" / "framework" / "cx7-1.0.0.yaml")
 
 
+@cache
 def harbour() -> Truths:
     return read_truths(ROOT / "data" / "examples" / "harbour" / "truths.yaml")
 
@@ -43,6 +46,11 @@ class Drawn:
     instrument: Instrument
     weights: dict[str, float]
     waves: dict[str, str]
+
+    @cached_property
+    def every(self) -> tuple[Finding, ...]:
+        """All comparisons as a report makes them, worked out once."""
+        return self.findings()
 
     def findings(self, **options: Any) -> tuple[Finding, ...]:
         *_, last = self.waves

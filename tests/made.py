@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -72,15 +74,61 @@ def only_run(home: Path) -> Path:
     return found
 
 
+def shared_folder(factory: pytest.TempPathFactory, name: str) -> Path:
+    """Return a folder that all processes of one test session have together; lock `lock` in it to fill it."""
+    base = factory.getbasetemp()
+    shared = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / name
+    shared.mkdir(exist_ok=True)
+    return shared
+
+
+@contextmanager
+def extracts_kept() -> Iterator[None]:
+    """Let handles on one store in one state share their extract, which each would make anew to the same bits.
+
+    For tests that open an engagement again and again, and look at something else.
+    """
+    from cxlib.live import LiveEngagement
+
+    make, kept = LiveEngagement._make_extract, {}
+
+    def once(eng: LiveEngagement) -> Any:
+        state = (eng.store._database.name, eng.fingerprint)
+        if state not in kept:
+            kept[state] = make(eng)
+        return kept[state]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(LiveEngagement, "_make_extract", once)
+        yield
+
+
+@pytest.fixture(scope="session")
+def example_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The example's store without a report, made once for all processes: the home to copy, not to change."""
+    from cxlib.run.demo import build_demo
+
+    shared = shared_folder(tmp_path_factory, "example")
+    with FileLock(shared / "lock"):
+        if not (shared / "made").exists():
+            build_demo(read_settings({"CX_HOME": str(shared / "home")}))
+            (shared / "made").touch()
+    return shared / "home"
+
+
+def own_example(example_store: Path, home: Path) -> Settings:
+    """Copy the example's store into a home of a test's own."""
+    shutil.copytree(example_store / "data", home / "data", dirs_exist_ok=True)
+    return read_settings({"CX_HOME": str(home)})
+
+
 @pytest.fixture(scope="session")
 def demos(tmp_path_factory: pytest.TempPathFactory) -> list[Made]:
     """The example twice, at the same time, in two homes that know nothing of each other.
 
     Where several processes test, the first that asks makes them for all.
     """
-    base = tmp_path_factory.getbasetemp()
-    shared = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "demos"
-    shared.mkdir(exist_ok=True)
+    shared = shared_folder(tmp_path_factory, "demos")
     homes = [shared / name for name in ("demo", "again")]
     told = shared / "said.json"
     with FileLock(shared / "lock"):
@@ -94,3 +142,28 @@ def demos(tmp_path_factory: pytest.TempPathFactory) -> list[Made]:
 @pytest.fixture(scope="session")
 def demo(demos: list[Made]) -> Made:
     return demos[0]
+
+
+@dataclass(frozen=True)
+class Exported:
+    """A run with its exports, the files that the export named, and the home that holds them."""
+
+    home: Path
+    folder: Path
+    files: list[Path]
+
+
+@pytest.fixture(scope="session")
+def exported(demo: Made, tmp_path_factory: pytest.TempPathFactory) -> Exported:
+    """The example's run exported in every format, once for all processes: to read from, or to copy."""
+    from cxlib.run.exporting import FILES
+    from cxlib.run.runs import export
+
+    shared = shared_folder(tmp_path_factory, "exported")
+    home, told = shared / "home", shared / "files.json"
+    with FileLock(shared / "lock"):
+        if not told.exists():
+            shutil.copytree(demo.home / "reports", home / "reports")
+            _, files = export(read_settings({"CX_HOME": str(home)}), "harbour", tuple(FILES))
+            told.write_text(json.dumps([str(path) for path in files]))
+    return Exported(home, only_run(home), [Path(one) for one in json.loads(told.read_text())])

@@ -13,7 +13,7 @@ from cxlib.anonymity import release
 from cxlib.anonymity.preview import FEW_ANSWERS, GIVES_AWAY, ONE_VOICE, PROTECTS, TOO_FEW, preview
 from cxlib.frames import UNSCORED
 from cxlib.opening import open_live
-from tests.conftest import Cx
+from tests.conftest import Cx, said_at
 from tests.made import Made
 from tests.samples import CUTS, created, mapping, people, survey, tallied
 
@@ -84,11 +84,11 @@ def test_each_item_hidden_in_a_group_that_is_shown_has_its_reason() -> None:
 # ── Against what is published then ──────────────────────────────────────────────────────────────
 
 
-@pytest.fixture
-def told(demo: Made, cx: Cx, monkeypatch: pytest.MonkeyPatch) -> tuple[Any, str]:
+@pytest.fixture(scope="module")
+def told(demo: Made) -> tuple[Any, str]:
     """Return what `cx anonymity` says of the example: as data, and as text."""
-    monkeypatch.setenv("CX_HOME", str(demo.home))
-    return cx("anonymity", "harbour", "--json").data, cx("anonymity", "harbour").out
+    asked = ("anonymity", "harbour")
+    return said_at(demo.home, *asked, "--json").data, said_at(demo.home, *asked).out
 
 
 def published(demo: Made, name: str) -> pd.DataFrame:

@@ -6,7 +6,8 @@ takes all answers to it in a group for the number of people asked there.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
+from functools import cache
 from itertools import combinations
 
 import numpy as np
@@ -47,6 +48,7 @@ def tallied(cells: Sequence[tuple[str, str]], answers: dict[str, np.ndarray]) ->
     return Tally("f", ("wave", *DIMS), scales, named, n, np.hstack(blocks))
 
 
+@cache
 def drawn(seed: int) -> Tally:
     """Draw a wave: a small role, hotels of all sizes, items of some roles that many do not know or skip."""
     rng = np.random.default_rng([11, seed])
@@ -63,6 +65,12 @@ def drawn(seed: int) -> Tally:
             [int(one) if role in of else None for one, role in zip(given, roles, strict=True)]
         )
     return tallied(list(zip(roles.tolist(), hotels.tolist(), strict=True)), answers)
+
+
+@cache
+def released(seed: int, rules: tuple[str, ...] = RULES) -> Release:
+    """Release a wave; all tests below look at the same."""
+    return release(drawn(seed), CUTS, K, rules=rules)
 
 
 def lies(key: tuple[str, ...], cell: tuple[str, ...]) -> bool:
@@ -112,12 +120,12 @@ def told_of_item(found: Release, tally: Tally, item: str) -> tuple[Published, np
     return Published(published, published @ true), wanted, (wanted @ true).sum(axis=1)
 
 
-def attacked(rules: Collection[str]) -> tuple[int, int, int, float]:
+def attacked(rules: tuple[str, ...]) -> tuple[int, int, int, float]:
     """Count releases that tell people or answers, those that hold a group within k, and the share shown."""
     people = answers = narrow = shown = large = 0
     for seed in range(RELEASES):
         tally = drawn(seed)
-        found = release(tally, CUTS, K, rules=rules)
+        found = released(seed, rules)
         spoils = attack(*told_of_people(found, tally), [], K)
         people += bool(spoils.recovered)
         narrow += bool(spoils.narrow)
@@ -145,7 +153,7 @@ def test_who_was_asked_tells_nobodys_number_and_no_answer(tell: Tell) -> None:
 
 
 def test_without_an_eye_on_who_was_asked_people_are_told(tell: Tell) -> None:
-    people, answers, narrow, shown = attacked([rule for rule in RULES if rule != ASKED])
+    people, answers, narrow, shown = attacked(tuple(rule for rule in RULES if rule != ASKED))
     tell(
         f"without an eye on who was asked: people recovered in {people} of {RELEASES} releases, "
         f"answers in {answers}, nearer than {K} in {narrow}; {shown:.1%} shown"
@@ -247,7 +255,7 @@ def spans(found: Release, tally: Tally) -> list[tuple[int, int]]:
 
 
 def test_people_and_all_answers_taken_together_tell_no_small_group(tell: Tell) -> None:
-    found = [spans(release(tally, CUTS, K), tally) for tally in map(drawn, range(RELEASES))]
+    found = [spans(released(seed), drawn(seed)) for seed in range(RELEASES)]
     every = [apart for one in found for _, apart in one]
     near = sum(any(apart < K for _, apart in one) for one in found)
     tell(

@@ -287,12 +287,18 @@ def clannish(rng: np.random.Generator) -> People:
     return People(people.ids, people.places, answers)
 
 
-def heard(rules: Collection[str], releases: int = RELEASES) -> tuple[int, int, float]:
+@cache
+def of_a_clan(at: int, rules: tuple[str, ...]) -> tuple[Release, Tally]:
+    """Draw and release people of one mind here and there; all tests below look at the same."""
+    tally = clannish(np.random.default_rng([6, at])).tally()
+    return release(tally, THREE, K, rules=rules), tally
+
+
+def heard(rules: tuple[str, ...], releases: int = RELEASES) -> tuple[int, int, float]:
     """Count groups of one mind, those of which an attacker works out the answers, and the share shown."""
     groups = known = shown = large = 0
     for at in range(releases):
-        tally = clannish(np.random.default_rng([6, at])).tally()
-        found = release(tally, THREE, K, rules=rules)
+        found, tally = of_a_clan(at, rules)
         true = tally.item_counts("x")[:, len(UNSCORED) :]
         held = true.any(axis=1)
         cells = [key for key, one in zip(tally.keys, held, strict=True) if one]
@@ -319,7 +325,7 @@ def test_what_a_group_says_with_one_voice_is_not_worked_out(tell: Tell) -> None:
 
 
 def test_without_the_rule_of_unanimity_the_answers_of_groups_are_known(tell: Tell) -> None:
-    groups, known, _ = heard([rule for rule in RULES if rule != UNANIMITY], 40)
+    groups, known, _ = heard(tuple(rule for rule in RULES if rule != UNANIMITY), 40)
     tell(f"of one mind, without the rule: the answers of {known} of {groups} groups worked out")
     assert known > groups / 3
 
@@ -331,8 +337,7 @@ def test_what_all_of_a_hidden_group_answered_is_not_known_by_what_is_left(
     """However many they are: where nobody can stand at any other level, it is known of each of them."""
     hidden = known = 0
     for at in range(40):
-        tally = clannish(np.random.default_rng([6, at])).tally()
-        seen = sight(release(tally, THREE, K, rules=[one for one in RULES if one != off]), tally, "x")
+        seen = sight(*of_a_clan(at, tuple(one for one in RULES if one != off)), "x")
         small = seen.sizes < K
         hidden += int(small.sum())
         known += len(of_one_level(seen.published, seen.wanted[small]))

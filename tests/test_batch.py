@@ -14,17 +14,19 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from cxlib import provenance
 from cxlib.cli.batch import Progress, _print_end
 from cxlib.creation import add_engagement
 from cxlib.errors import DeclarationError, NotFoundError
 from cxlib.live import LiveEngagement
 from cxlib.run.batch import Cluster, Processes, Told, run_batch
-from cxlib.run.jobs import Job, _tree, jobs_of, made, plan_of, read_plan
+from cxlib.run.jobs import Job, jobs_of, made, plan_of, read_plan
 from cxlib.run.reports import MANIFEST
 from cxlib.run.runs import find_runs
 from cxlib.run.work import Outcome, work
@@ -34,6 +36,7 @@ from tests.clusters import local_cluster
 from tests.conftest import Cx, refused
 from tests.samples import ROOT, bakery, declared, mapping, share_of, survey
 
+EVENTS = ("planned", "begun", "again", "done", "failed", "skipped")
 CLIENTS = [f"c{number:02d}" for number in range(40)]
 # What goes wrong, by the client that it goes wrong for; a file that is there says that it went wrong once.
 CELL = """
@@ -140,7 +143,7 @@ def test_a_kernel_that_is_killed_is_tried_again(
     assert done.count("done") == 4
     assert runs_of(clients) == Counter(CLIENTS[:4])
     told = [(one["event"], one["attempt"]) for one in lines_of(done.manifest) if one["engagement"] == "c02"]
-    assert told == [("planned", 0), ("again", 1), ("done", 2)]
+    assert told == [("planned", 0), ("begun", 0), ("again", 1), ("begun", 1), ("done", 2)]
     hold_true(clients, done.manifest)
 
 
@@ -221,7 +224,11 @@ def test_a_batch_killed_at_half_redoes_only_what_was_in_flight(
     before = runs_of(clients)
     assert 3 <= sum(before.values()) < 8
     (manifest,) = (clients.runs / "batches").iterdir()
-    assert all(line["event"] in {"planned", "done"} for line in lines_of(manifest))
+    told = {one: {line["key"] for line in lines_of(manifest) if line["event"] == one} for one in EVENTS}
+    assert not told["again"] | told["failed"] | told["skipped"]
+    # What was in flight is what begun and did not end: one a worker, and no report of it lies there half.
+    assert 1 <= len(told["begun"] - told["done"]) <= 2
+    assert told["done"] <= told["begun"] < told["planned"]
     done = run_batch(jobs(clients, CLIENTS[:8]), clients, Processes(clients, 2))
     assert (done.count("skipped"), done.count("done")) == (len(before), 8 - len(before))
     assert runs_of(clients) == Counter(CLIENTS[:8])
@@ -263,7 +270,7 @@ def test_a_disk_that_is_full_for_the_manifest_ends_the_batch_by_a_whole_line(
     assert running.returncode != 0
     (manifest,) = (clients.runs / "batches").iterdir()
     assert manifest.stat().st_size < 6000
-    assert {line["event"] for line in lines_of(manifest)} <= {"planned", "again", "failed"}
+    assert {line["event"] for line in lines_of(manifest)} <= {"planned", "begun", "again", "failed"}
     hold_true(clients, manifest)
     done = run_batch(jobs(clients, CLIENTS[:2]), clients, Processes(clients, 2))
     assert done.count("done") == 2
@@ -277,6 +284,16 @@ def test_a_folder_that_cannot_be_written_to_stops_no_other_report(clients: Setti
     (failed,) = (line for line in lines_of(done.manifest) if line["event"] == "failed")
     assert failed["engagement"] == "c02"
     assert "NotADirectoryError" in failed["cause"]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere each worker loads what it needs")
+def test_workers_are_forked_from_a_server_that_has_loaded_all_and_has_one_thread(clients: Settings) -> None:
+    forkserver._forkserver._stop()
+    with Processes(clients, 1)._pool(1) as pool:
+        pool.submit(os.getpid).result()
+        server = Path(f"/proc/{forkserver._forkserver._forkserver_pid}")
+        assert "libarrow" in (server / "maps").read_text()
+        assert len(list((server / "task").iterdir())) == 1
 
 
 # ── A cluster ───────────────────────────────────────────────────────────────────────────────────
@@ -318,7 +335,9 @@ def test_a_cluster_that_does_not_answer_is_named(clients: Settings) -> None:
 # ── Keys ────────────────────────────────────────────────────────────────────────────────────────
 
 
-def test_a_key_changes_with_whatever_the_report_depends_on(clients: Settings, tmp_path: Path) -> None:
+def test_a_key_changes_with_whatever_the_report_depends_on(
+    clients: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (job,) = jobs(clients, ["c00"])
     assert jobs(clients, ["c00"]) == [job]
     others = [*jobs(clients, ["c01"]), *jobs_of(plan_of(["c00"]), clients, formats=("json",))]
@@ -333,9 +352,13 @@ def test_a_key_changes_with_whatever_the_report_depends_on(clients: Settings, tm
     assert jobs(clients, ["c00"])[0].key == others[-1].key
     with (clients.template / "report.css").open("a") as css:
         css.write("p { color: red }")
-    _tree.cache_clear()
+    provenance.tree.cache_clear()
     others += jobs(clients, ["c00"])
-    assert len({job.key, *(one.key for one in others)}) == 6
+    monkeypatch.setattr(provenance, "version", lambda name: "0.1" if name == "typst" else version(name))
+    provenance.libraries.cache_clear()
+    others += jobs(clients, ["c00"])
+    provenance.libraries.cache_clear()
+    assert len({job.key, *(one.key for one in others)}) == 7
 
 
 def test_the_same_job_gives_the_same_figures(clients: Settings) -> None:
@@ -450,6 +473,7 @@ def test_progress_is_a_line_an_event_and_on_a_terminal_one_table(
     with Progress(quiet=False, at_once=2) as progress:
         for job in jobs:
             progress.tell(Told("planned", job, None, 0, 0, 0, 0, 3))
+        progress.tell(Told("begun", jobs[0], None, 0, 0, 0, 0, 3))
         done = Outcome("0", "done", seconds={"total": 2.0})
         progress.tell(Told("done", jobs[0], done, 1, 1, 0, 0, 3))
         failed = Outcome("1", "failed", seconds={"total": 1.0}, cause="no flour")
@@ -458,6 +482,7 @@ def test_progress_is_a_line_an_event_and_on_a_terminal_one_table(
     for part in said:
         assert part in err
     assert "planned" not in err
+    assert "begun" not in err
 
 
 def test_a_unit_that_is_hidden_or_not_there_is_refused_in_one_wording(clients: Settings) -> None:

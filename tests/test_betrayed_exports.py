@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -17,11 +16,9 @@ from pypdf import PdfReader
 
 from cxlib.frames import UNSCORED
 from cxlib.opening import open_live
-from cxlib.run.runs import export
-from cxlib.settings import read_settings
 from cxlib.tally import Tally
 from tests.attacker import Published, attack, computed
-from tests.made import Made
+from tests.made import Exported, Made
 
 K, FEW = 5, "Spa"
 SEGMENTS = ("role", "hotel", "department")
@@ -32,12 +29,9 @@ Workbook = dict[str, list[Row]]
 
 
 @pytest.fixture(scope="module")
-def folder(demo: Made, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Export the example's run in the formats that `cx demo` does not make."""
-    home = tmp_path_factory.mktemp("exported")
-    shutil.copytree(demo.home / "reports", home / "reports")
-    found, _ = export(read_settings({"CX_HOME": str(home)}), "harbour", ("docx", "xlsx", "pptx"))
-    return found.folder
+def folder(exported: Exported) -> Path:
+    """The example's run in all formats, those too that `cx demo` does not make."""
+    return exported.folder
 
 
 @pytest.fixture(scope="module")

@@ -381,7 +381,7 @@ def test_a_cluster_that_does_not_answer_is_named(rows: pa.Table, tmp_path: Path)
 
 
 def test_the_commands_take_a_dataset_and_a_cluster(
-    rows: pa.Table, tmp_path: Path, cx: Cx, cluster: Any
+    rows: pa.Table, usual: dict[str, bytes], tmp_path: Path, cx: Cx, cluster: Any
 ) -> None:
     address = cluster.scheduler_address
     with home(tmp_path / "home"):
@@ -394,4 +394,6 @@ def test_the_commands_take_a_dataset_and_a_cluster(
     alone = cx("tally", "crumbs", "--by", "role", "--json")
     assert alone.data["answers"]
     assert cx("tally", "crumbs", "--by", "role", "--json", "--cluster", address).out == alone.out
+    run = cx("report", "crumbs", "--notebook", "0_overview", "--cluster", address, "--json").data["folder"]
+    assert {path.name: path.read_bytes() for path in sorted(Path(run, "extract").iterdir())} == usual
     refused(cx("import", "crumbs", tmp_path / "nowhere", "--mapping", map_), "no file")

@@ -13,8 +13,7 @@ import pytest
 from typer.main import get_command
 
 from cxlib.cli import app
-from cxlib.run.demo import build_demo
-from cxlib.settings import read_settings
+from tests.made import own_example
 
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -47,9 +46,10 @@ def shell_lines() -> list[str]:
     return [line.split("#")[0].strip() for line in lines if line.split("#")[0].strip()]
 
 
-def test_the_readme_s_python_runs_on_the_example(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    settings = read_settings({"CX_HOME": str(tmp_path)})
-    build_demo(settings)
+def test_the_readme_s_python_runs_on_the_example(
+    example_store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own_example(example_store, tmp_path)
     monkeypatch.setenv("CX_HOME", str(tmp_path))
     names: dict[str, object] = {}
     for block in blocks("python"):

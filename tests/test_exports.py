@@ -51,7 +51,7 @@ from cxlib.run.exporting import FILES, exports_of, formats_of, report_of
 from cxlib.run.runs import approve, export
 from cxlib.run.sections import Remark
 from cxlib.settings import read_settings
-from tests.made import Made
+from tests.made import Exported, Made
 from tests.test_pages import COVER, HOSTILE, chart, dots, notebook, shown, table
 
 nb: Any = v4
@@ -586,21 +586,22 @@ def test_the_example_has_a_pdf_of_its_whole_report(demo: Made) -> None:
     assert not [page for page in reader.pages[1:] if len(page.extract_text()) < 120]
 
 
-def test_a_run_is_exported_and_approved_with_its_exports_and_its_manifest_stays_true(home: Path) -> None:
-    settings = read_settings({"CX_HOME": str(home)})
-    found, files = export(settings, "harbour", tuple(FILES))
-    assert [path.name for path in files] == list(FILES.values())
-    assert all(path.stat().st_size > 100_000 for path in files)
-    assert digests_are_true(found.folder)
-    before = {path.name: path.read_bytes() for path in files}
-    approve(settings, "harbour", by="Ann")
-    assert digests_are_true(found.folder)
-    assert all(path.read_bytes() != before[path.name] for path in files)
-    word = docx.Document(str(found.folder / "report.docx"))
+def test_a_run_is_exported_and_approved_with_its_exports_and_its_manifest_stays_true(
+    exported: Exported, tmp_path: Path
+) -> None:
+    assert [path.name for path in exported.files] == list(FILES.values())
+    assert all(path.stat().st_size > 100_000 for path in exported.files)
+    assert {path.parent for path in exported.files} == {exported.folder}
+    assert digests_are_true(exported.folder)
+    shutil.copytree(exported.home / "reports", tmp_path / "reports")
+    folder = approve(read_settings({"CX_HOME": str(tmp_path)}), "harbour", by="Ann").folder
+    assert digests_are_true(folder)
+    assert all((folder / path.name).read_bytes() != path.read_bytes() for path in exported.files)
+    word = docx.Document(str(folder / "report.docx"))
     assert word.sections[0].header.paragraphs[0].text.endswith("Spring 2026")
-    book = openpyxl.load_workbook(found.folder / "report.xlsx", read_only=True)
+    book = openpyxl.load_workbook(folder / "report.xlsx", read_only=True)
     assert book["Contents"]["A2"].value == "Published"
-    assert not list(found.folder.glob(".*"))
+    assert not list(folder.glob(".*"))
 
 
 def test_an_export_that_somebody_wrote_into_is_not_lost_when_a_run_is_approved(home: Path) -> None:

@@ -17,12 +17,9 @@ from cxlib.errors import ContractError
 from cxlib.extract import CONTRACTS, read_extract, write_extract
 from cxlib.frames import UNSCORED
 from cxlib.framework import load_framework
-from cxlib.opening import open_live
-from cxlib.run.demo import build_demo
-from cxlib.run.results import results, to_json
 from cxlib.run.truths import read_truths
-from cxlib.settings import read_settings
 from tests.cases import HARBOUR
+from tests.made import Made
 
 K = 5
 DIMS = ["role", "hotel", "department"]
@@ -64,15 +61,9 @@ REASONS = {
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Write the example's extract, and its results beside it."""
-    made = read_settings({"CX_HOME": str(tmp_path_factory.mktemp("home"))})
-    build_demo(made)
-    with open_live("harbour", settings=made) as eng:
-        out = tmp_path_factory.mktemp("run")
-        write_extract(eng.extract, out / "extract")
-        (out / "results.json").write_text(to_json(results(eng)), encoding="utf-8")
-    return out
+def folder(demo: Made) -> Path:
+    """The example's run: its extract, and its results beside it."""
+    return demo.folder
 
 
 def frame(folder: Path, name: str) -> pd.DataFrame:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pandas as pd
@@ -14,10 +15,10 @@ from cxlib.extract import read_extract, write_extract
 from cxlib.invitations import read_invitations
 from cxlib.live import LiveEngagement
 from cxlib.opening import open_live
-from cxlib.run.demo import build_demo
-from cxlib.settings import Settings, read_settings
+from cxlib.settings import Settings
 from cxlib.tables import participation, response
 from tests.conftest import Cx, refused
+from tests.made import extracts_kept, own_example
 from tests.samples import people, sample
 
 ROLES, SEGMENTS = ["owner", "team", "guest"], ["unit"]
@@ -96,10 +97,9 @@ def test_a_bad_table_is_refused_whole(kind: str, tmp_path: Path) -> None:
 
 
 @pytest.fixture(scope="module")
-def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
-    made = read_settings({"CX_HOME": str(tmp_path_factory.mktemp("home"))})
-    build_demo(made)
-    return made
+def settings(example_store: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
+    with extracts_kept():
+        yield own_example(example_store, tmp_path_factory.mktemp("home"))
 
 
 @pytest.fixture(scope="module")

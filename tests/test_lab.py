@@ -20,7 +20,7 @@ from nbformat.sign import NotebookNotary
 
 from cxlib import charts, look, tables
 from tests.inprocess import executed
-from tests.made import Made
+from tests.made import Made, extracts_kept
 from tests.samples import people, sample
 
 nb: Any = v4
@@ -143,9 +143,15 @@ def test_every_chart_is_drawn_and_wears_the_reports_look(visit: Callable[..., An
 NOTEBOOKS = sorted((Path(__file__).resolve().parents[1] / "notebooks").glob("*.ipynb"))
 
 
+@pytest.fixture(scope="module")
+def kept() -> Iterator[None]:
+    with extracts_kept():
+        yield
+
+
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 def test_a_person_can_run_every_cell_of_a_notebook(
-    demo: Made, path: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    demo: Made, kept: None, path: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     """Run it on the live store as it is opened: parameters as they stand, workshop and explore cells too."""
     monkeypatch.setenv("CX_HOME", str(demo.home))

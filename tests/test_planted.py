@@ -19,6 +19,7 @@ from cxlib.ordering import sensitivity, sequence
 from cxlib.planning import LATER, NOW, recommendations
 from cxlib.run.example import Answers, draw
 from cxlib.run.truths import Truths
+from cxlib.summary import RATE, summarise
 from tests.drawn import WITHOUT_AUDITS, Drawn, cx7, drawn, harbour
 
 NULL_SETS = 200
@@ -200,13 +201,13 @@ def test_found_lucky_unit(truths: Truths, made: Drawn, found: tuple[Finding, ...
     assert not of(found, "unit")
 
 
-def test_found_drivers(truths: Truths, answers: dict[str, Answers]) -> None:
+def test_found_drivers(truths: Truths, framework: Framework, answers: dict[str, Answers]) -> None:
     """The least that drivers are good for: the two items behind recommending, in their order."""
     planted = truths.truth("drivers")
     assert planted
     last = answers["2026-spring"]
     bought = last.where(role="customer")
-    asked = [item for item in last.items if item in cx7().items and len(last.scored(item, bought))]
+    asked = [item for item in last.items if item in framework.items and len(last.scored(item, bought))]
     values = np.array([last.items[one][bought] for one in (*asked, truths.recommend.question)], dtype=float)
     values[values < -100] = np.nan
     filled = np.where(np.isnan(values), np.nanmean(values, axis=1, keepdims=True), values)
@@ -236,19 +237,27 @@ def test_what_is_recommended_begins_where_to_start(made: Drawn, framework: Frame
 # ── Where there is nothing ──────────────────────────────────────────────────────────────────────
 
 
+@pytest.fixture(scope="module")
+def null_sets(truths: Truths, framework: Framework) -> list[tuple[Finding, ...]]:
+    """Every comparison of 200 data sets with nothing in them."""
+    null = truths.null()
+    return [
+        drawn(null, framework, seed=seed, last=2, rules=WITHOUT_AUDITS).findings()
+        for seed in range(1000, 1000 + NULL_SETS)
+    ]
+
+
 def test_where_nothing_is_planted_nothing_is_found_more_often_than_is_said(
-    truths: Truths, framework: Framework, tell: Callable[[str], None]
+    null_sets: list[tuple[Finding, ...]], tell: Callable[[str], None]
 ) -> None:
     """On 200 data sets with nothing in them, each family reports anything at most as often as its rate.
 
     The limit is the 99.9 % point of the binomial distribution at the stated rate: seven families are
     looked at, and a family that kept its rate exactly would pass all but once in a thousand times.
     """
-    null = truths.null()
     seen: Counter[str] = Counter()
     compared: Counter[str] = Counter()
-    for seed in range(1000, 1000 + NULL_SETS):
-        every = drawn(null, framework, seed=seed, last=2, rules=WITHOUT_AUDITS).findings()
+    for every in null_sets:
         seen.update({one.family for one in every if one.is_confirmed})
         compared.update({one.family for one in every})
     for id_, family in FAMILIES.items():
@@ -258,3 +267,21 @@ def test_where_nothing_is_planted_nothing_is_found_more_often_than_is_said(
             f"{family.name}: anything found in {seen[id_]} of {NULL_SETS} null sets; stated {family.rate:.0%}"
         )
         assert seen[id_] <= limit, f"{family.name}: {seen[id_]} of {NULL_SETS}, more than {limit}"
+
+
+def test_a_null_page_names_something_in_one_of_twenty_at_most(
+    null_sets: list[tuple[Finding, ...]], tell: Callable[[str], None]
+) -> None:
+    """Seven families choose for one page: what they report together is held to the rate of one.
+
+    The limit is the 99.9 % point of the binomial distribution at 5 %.
+    """
+    order = sequence({"s1": 3.0, "s2": 2.0}, {"s1": frozenset(), "s2": frozenset({"s1"})})
+    named = sum(bool(summarise(order, every, []).findings) for every in null_sets)
+    judged = sum(any(one.is_confirmed for one in every) for every in null_sets)
+    tell(
+        f"null pages: {named} of {NULL_SETS} name a finding at {RATE:.2%} a family; "
+        f"{judged} have one at 5% a family"
+    )
+    assert named <= int(distributions.binom.ppf(0.999, NULL_SETS, 0.05))
+    assert named <= judged

@@ -29,11 +29,11 @@ from cxlib.ordering import sequence
 from cxlib.registers import REGISTERS, Kept, Registers, about, find_register, frame_of, from_plain
 from cxlib.registers.figures import figures, values_of
 from cxlib.registers.reading import read_register
-from cxlib.run.demo import build_demo
 from cxlib.run.results import to_json
 from cxlib.settings import Settings, read_settings
 from cxlib.store import Store
 from tests.conftest import Cx, refused
+from tests.made import own_example
 from tests.test_store import declared
 
 CX7 = load_framework(find_framework("cx7", read_settings().frameworks))
@@ -300,10 +300,8 @@ def test_an_unknown_engagement_has_no_register(store: Store) -> None:
 
 
 @pytest.fixture(scope="module")
-def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
-    made = read_settings({"CX_HOME": str(tmp_path_factory.mktemp("home"))})
-    build_demo(made)
-    return made
+def settings(example_store: Path, tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    return own_example(example_store, tmp_path_factory.mktemp("home"))
 
 
 @pytest.fixture(scope="module")

@@ -44,8 +44,9 @@ from cxlib.run.reports import Run, compose, make_report
 from cxlib.run.results import results, schema_text, to_json
 from cxlib.settings import read_settings
 from cxlib.store import Store
-from tests.inprocess import executed
-from tests.made import Made, cx
+from tests.conftest import said_at
+from tests.inprocess import executed, opened_once
+from tests.made import Made
 from tests.samples import BAKERY, DIARY, created, mapping, share_of, survey
 from tests.test_language import messages
 
@@ -96,10 +97,14 @@ def mobi(tmp_path_factory: pytest.TempPathFactory) -> Made:
     if not file.is_file():
         pytest.skip(f"no {file}: set CX_REFERENCE to the folder of the reference data")
     home = tmp_path_factory.mktemp("mobi")
-    cx(home, "init", "mobi", "--name", "A mobile operator", "--role", "customer", "--wave", "2005")
-    cx(home, "import", "mobi", file, "--mapping", ROOT / "data" / "mappings" / "mobi.yaml")
-    said = json.loads(cx(home, "report", "mobi", "--json"))
-    return Made(Path(said["folder"]), home)
+    for command in (
+        ("init", "mobi", "--name", "A mobile operator", "--role", "customer", "--wave", "2005"),
+        ("import", "mobi", file, "--mapping", ROOT / "data" / "mappings" / "mobi.yaml"),
+        ("report", "mobi", "--json"),
+    ):
+        said = said_at(home, *command)
+        assert said.code == 0, said.err
+    return Made(Path(said.data["folder"]), home)
 
 
 def composed(demo: Made, language: str, folder: Path) -> str:
@@ -111,9 +116,10 @@ def composed(demo: Made, language: str, folder: Path) -> str:
     eng = Engagement(read_extract(folder / "extract"))
     given = {"engagement": "harbour", "wave": eng.wave.id, "extract": "extract"}
     (folder / "notebooks").mkdir()
-    for name in CHAPTERS:
-        made = executed(ROOT / "notebooks" / f"{name}.ipynb", folder, **given)
-        nbformat.write(made, folder / "notebooks" / f"{name}.ipynb")
+    with opened_once():
+        for name in CHAPTERS:
+            made = executed(ROOT / "notebooks" / f"{name}.ipynb", folder, **given)
+            nbformat.write(made, folder / "notebooks" / f"{name}.ipynb")
     return compose(folder, demo.folder.name, eng)
 
 

@@ -1,13 +1,14 @@
-"""The first page: it names what was planted, what matters first; and where nothing is, nothing."""
+"""The first page: it names what was planted, what matters first; and where nothing is, nothing.
+
+How often it names something where nothing is, over many sets, is held in test_planted.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 
 import pandas as pd
 import pytest
-from scipy import stats as distributions
 
 from cxlib import scoring
 from cxlib.contrasts import Contrast
@@ -17,16 +18,14 @@ from cxlib.planning import LATER, NOW, recommendations
 from cxlib.summary import FIRST, RATE, Summary, summarise
 from cxlib.tables.compared import findings as findings_table
 from cxlib.tables.summary import evidence, summary
-from tests.drawn import WITHOUT_AUDITS, Drawn, cx7, drawn, harbour
-
-NULL_PAGES = 40
+from tests.drawn import Drawn, cx7, drawn, harbour
 
 
 def made(found: Drawn) -> Summary:
     *_, last = found.waves
     scores = scoring.scores(found.release, found.estimates, found.instrument, found.weights, wave=last)
     order = sequence(scores, found.instrument.framework)
-    return summarise(order, found.findings(), recommendations(scores, order, found.instrument))
+    return summarise(order, found.every, recommendations(scores, order, found.instrument))
 
 
 @pytest.fixture(scope="module")
@@ -59,26 +58,8 @@ def test_where_nothing_is_planted_the_summary_says_that_nothing_stands_out() -> 
     assert "Nothing stands out" in str(summary(first, found.instrument))
 
 
-def test_a_null_page_names_something_in_one_of_twenty_at_most(tell: Callable[[str], None]) -> None:
-    """Seven families choose for one page: what they report together is held to the rate of one.
-
-    The limit is the 99.9 % point of the binomial distribution at 5 %.
-    """
-    named, judged = 0, 0
-    for seed in range(2000, 2000 + NULL_PAGES):
-        every = drawn(harbour().null(), cx7(), seed=seed, last=2, rules=WITHOUT_AUDITS).findings()
-        named += bool(summarise(made_order(), every, []).findings)
-        judged += any(one.is_confirmed for one in every)
-    tell(
-        f"null pages: {named} of {NULL_PAGES} name a finding at {RATE:.2%} a family; "
-        f"{judged} have one at 5% a family"
-    )
-    assert named <= int(distributions.binom.ppf(0.999, NULL_PAGES, 0.05))
-    assert named <= judged
-
-
 def test_what_is_confirmed_but_not_sure_enough_is_left_to_later_pages(example: Drawn) -> None:
-    doubted = [replace(one, p=2 * RATE) for one in example.findings()]
+    doubted = [replace(one, p=2 * RATE) for one in example.every]
     first = summarise(made(example).order, doubted, [])
     assert first.findings == ()
     assert first.confirmed > 0
@@ -95,11 +76,11 @@ def test_where_all_is_hidden_the_summary_says_so_and_finds_nothing_out() -> None
     assert said.count("Too few answers to say.") == 2
     assert "Nothing stands out" not in said
     assert "No action is due" not in said
-    assert "Nothing could be compared" in str(findings_table(found.findings(), found.instrument))
+    assert "Nothing could be compared" in str(findings_table(found.every, found.instrument))
 
 
 def test_a_finding_that_is_not_confirmed_is_never_chosen(example: Drawn) -> None:
-    doubted = [replace(one, is_confirmed=False) for one in example.findings()]
+    doubted = [replace(one, is_confirmed=False) for one in example.every]
     assert summarise(made(example).order, doubted, []).findings == ()
 
 
@@ -164,7 +145,7 @@ def test_the_step_to_start_with_comes_before_what_is_cheaper(example: Drawn) -> 
 
 
 def test_two_groups_say_how_many_each_of_them_is(example: Drawn) -> None:
-    every = example.findings()
+    every = example.every
     delivery = next(one for one in every if one.groups == ("leadership", "customer"))
     assert delivery.n_each == (14, 3000)
     assert "n = 14 and 3,000" in evidence(delivery, example.instrument.words)
@@ -174,7 +155,7 @@ def test_two_groups_say_how_many_each_of_them_is(example: Drawn) -> None:
 
 
 def test_nothing_is_confirmed_whose_interval_holds_zero(example: Drawn) -> None:
-    confirmed = [one for one in example.findings() if one.is_confirmed]
+    confirmed = [one for one in example.every if one.is_confirmed]
     assert {"split", "delivery"} <= {one.family for one in confirmed}
     assert [one.sentence for one in confirmed if one.low < 0 < one.high] == []
 

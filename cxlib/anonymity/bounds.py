@@ -58,10 +58,21 @@ def walked(moves: Ints, counts: Ints, vectors: Ints) -> Ints:
     if not len(moves):
         return np.zeros(len(vectors), np.int64)
     changes = np.abs(vectors @ moves.T)
-    down = np.where(moves[:, :, None] > 0, counts[None] // np.maximum(moves, 1)[:, :, None], FAR).min(axis=1)
-    up = np.where(moves[:, :, None] < 0, counts[None] // np.maximum(-moves, 1)[:, :, None], FAR).min(axis=1)
+    down, up = _reach(moves, counts), _reach(-moves, counts)
     # Each answer by itself: nothing published but their sum joins them.
     out: Ints = (changes[:, :, None] * (up + down)[None]).max(axis=1).sum(axis=1)
+    return out
+
+
+def _reach(moves: Ints, counts: Ints) -> Ints:
+    """Return how often each move can be taken back before a count falls below 0: (moves × answers)."""
+    out = np.full((len(moves), counts.shape[1]), FAR, np.int64)
+    # A move touches a few cells: only these are looked at, move by move in their order.
+    move, cell = np.nonzero(moves > 0)
+    if len(move):
+        first = np.flatnonzero(np.diff(move, prepend=-1))
+        times = counts[cell] // moves[move, cell][:, None]
+        out[move[first]] = np.minimum(np.minimum.reduceat(times, first, axis=0), FAR)
     return out
 
 

@@ -186,12 +186,14 @@ def _frames(
     groups: list[tuple[object, ...]] = []
     withheld: list[tuple[object, ...]] = []
     bounds: list[tuple[object, ...]] = []
-    at: list[int] = []
-    items: list[str] = []
-    answers: list[int] = []
-    found: list[int] = []
+    scales = parts[0].tally.items if parts else ()
+    widths = [len(scale.answers) for scale in scales]
+    # What every column of counts is about: the place of an item, and one of its answers.
+    item_of = np.repeat(np.arange(len(scales)), widths)
+    answer_of = np.array([answer for scale in scales for answer in scale.answers], np.int64)
+    at, columns, found = [np.zeros(0, np.intp)], [np.zeros(0, np.intp)], [np.zeros(0, np.int64)]
     for part in parts:
-        by_item = [(scale, part.tally.item_counts(scale.item)) for scale in part.tally.items]
+        counts, first = part.tally.counts, len(groups)
         for local, key in enumerate(part.tally.keys):
             row = len(groups)
             stated = dict(zip(part.cut, key[1:], strict=True))
@@ -199,30 +201,36 @@ def _frames(
             groups.append(
                 (*group, None if hidden[row] else int(part.tally.respondents[local]), bool(hidden[row]))
             )
-            if hidden[row]:
-                continue
-            for column, (scale, counts) in enumerate(by_item):
-                if cells[row, column]:
-                    withheld.append((*group, scale.item))
-                    if bounded[row, column]:
-                        bounds.append((*group, scale.item, *_bound(scale, counts[local])))
-                elif counts[local].any():
-                    at.extend([row] * len(scale.answers))
-                    items.extend([scale.item] * len(scale.answers))
-                    answers.extend(scale.answers)
-                    found.extend(int(one) for one in counts[local])
+            for column in np.flatnonzero(cells[row] & ~hidden[row]):
+                scale = scales[column]
+                withheld.append((*group, scale.item))
+                if bounded[row, column]:
+                    bounds.append((*group, scale.item, *_bound(scale, counts[local, item_of == column])))
+        mine = slice(first, len(groups))
+        answered = np.column_stack(
+            [
+                np.zeros((len(counts), 0), bool),
+                *(counts[:, item_of == one].any(axis=1) for one in range(len(scales))),
+            ]
+        )
+        shown = answered & ~cells[mine] & ~hidden[mine, None]
+        of_group, of_level = np.nonzero(shown[:, item_of])
+        at.append(first + of_group)
+        columns.append(of_level)
+        found.append(counts[of_group, of_level])
+    level_at = np.concatenate(columns)
     frame = pd.DataFrame(groups, columns=[*names, "n", "is_hidden"]).astype(
         {**dict.fromkeys(names, "str"), "n": "Int64", "is_hidden": "bool"}
     )
-    visible = frame.loc[at, names].reset_index(drop=True)
+    visible = frame.loc[np.concatenate(at), names].reset_index(drop=True)
     return Release(
         cuts=cuts,
         dims=dims,
         groups=frame,
         counts=visible.assign(
-            item=pd.array(items, dtype="str"),
-            answer=np.array(answers, dtype=np.int64),
-            n=np.array(found, dtype=np.int64),
+            item=pd.array(np.array([scale.item for scale in scales], object)[item_of[level_at]], dtype="str"),
+            answer=answer_of[level_at],
+            n=np.concatenate(found),
         ),
         withheld=pd.DataFrame(withheld, columns=[*names, "item"]).astype("str"),
         bounds=pd.DataFrame(bounds, columns=[*names, "item", "bound", "top_box"]).astype(

@@ -153,11 +153,12 @@ class Progress:
         if self._quiet:
             return
         seconds = told.outcome.seconds.get("total", 0.0) if told.outcome else 0.0
-        if told.event != "planned":
+        is_news = told.event not in {"planned", "begun"}
+        if is_news:
             self._latest.appendleft((told.event, told.job.name, seconds))
         if self._live is not None:
             self._live.update(self._table(told))
-        elif told.event != "planned":
+        elif is_news:
             ended = told.done + told.failed + told.skipped
             cause = f": {told.outcome.cause}" if told.outcome and told.outcome.cause else ""
             took = f" ({seconds:.1f} s)" if seconds else ""

@@ -7,7 +7,7 @@ called, or in which order they stand: all of that is read from the file.
 from __future__ import annotations
 
 import json
-from functools import cached_property
+from functools import cached_property, lru_cache
 from graphlib import TopologicalSorter
 from pathlib import Path
 from typing import Any, TypeVar
@@ -204,8 +204,9 @@ def load_framework(path: Path) -> Framework:
     return _checked(read_document(path))
 
 
+@lru_cache(maxsize=8)
 def parse_framework(text: str, *, name: str = "framework") -> Framework:
-    """Check a framework given as YAML text, for example the copy that an extract carries."""
+    """Check a framework given as YAML text, for example the copy that an extract carries; once a text."""
     return _checked(parse_document(text, name=name))
 
 

@@ -13,6 +13,7 @@ import datetime as dt
 import json
 import os
 import secrets
+import sys
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
@@ -34,11 +35,15 @@ TRIES = 2
 # A worker is replaced after so many reports: whatever a library keeps of each does not add up.
 REPORTS_A_WORKER = 40
 
-Took = tuple[Job, Outcome | BaseException]
+# None: a worker has begun it.
+Took = tuple[Job, Outcome | BaseException | None]
 
 
 class Workers(Protocol):
-    """Whatever takes jobs and gives outcomes, in any order; an exception where a worker was lost."""
+    """Whatever takes jobs and gives outcomes, in any order; an exception where a worker was lost.
+
+    Before its outcome, a job may be given with None when a worker begins it.
+    """
 
     def take(self, jobs: Sequence[Job]) -> Iterator[Took]: ...
 
@@ -119,6 +124,9 @@ def run_batch(
         while waiting:
             again = []
             for job, found in workers.take(waiting):
+                if found is None:
+                    tell("begun", job)
+                    continue
                 attempts[job.key] += 1
                 if isinstance(found, BaseException):
                     found = Outcome(
@@ -198,6 +206,7 @@ class Processes:
             yield from self._all(waiting, suspects, self.count)
             while suspects:
                 job = suspects.popleft()
+                yield job, None
                 try:
                     with self._pool(1) as pool:
                         yield job, pool.submit(work, job, self.settings).result()
@@ -214,7 +223,7 @@ class Processes:
                 try:
                     while waiting and len(running) < count:
                         running[pool.submit(work, waiting[0], self.settings, at_once=at_once)] = waiting[0]
-                        waiting.popleft()
+                        yield waiting.popleft(), None
                     ended, _ = wait(running, return_when=FIRST_COMPLETED)
                     for one in ended:
                         outcome = one.result()
@@ -228,9 +237,13 @@ class Processes:
                     return
 
     def _pool(self, count: int) -> ProcessPoolExecutor:
+        context = get_context("forkserver" if os.name == "posix" else "spawn")
+        if sys.platform == "linux":
+            # Loaded once, by the server that forks the workers; elsewhere each loads it for itself.
+            context.set_forkserver_preload(["cxlib.run.settled"])
         return ProcessPoolExecutor(
             count,
-            mp_context=get_context("forkserver" if os.name == "posix" else "spawn"),
+            mp_context=context,
             initializer=settle_in,
             max_tasks_per_child=REPORTS_A_WORKER,
         )

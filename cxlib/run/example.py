@@ -103,7 +103,8 @@ def draw(truths: Truths, framework: Framework, wave: str, seed: int | None = Non
     items: dict[str, Ints] = {}
     for item, values in latent.items():
         answers = np.clip(np.rint(values), 1, 5).astype(np.int16)
-        items[item] = _beside(truths, answers, np.array([item in asked[one] for one in role]), rng)
+        who = np.repeat([item in asked[one] for one in roles], [plan.answered[one] for one in roles])
+        items[item] = _beside(truths, answers, who, rng)
     bought = np.isin(role, _customers(framework))
     for kind, questions in truths.rated.items():
         who = bought if kind == "customer" else ~bought

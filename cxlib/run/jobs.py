@@ -1,28 +1,25 @@
 """What a batch is to do: pure descriptions of reports, from the command line or from a plan file.
 
-A job's key is a hash of everything that its report depends on: notebooks, package, template, framework, what
-the store holds of the engagement, and parameters. The same key gives the same report; so one that is there
-is not made again.
+A job's key is a hash of everything that its report depends on: notebooks, package, the libraries it needs,
+template, framework, what the store holds of the engagement, and parameters. The same key gives the same
+report; so one that is there is not made again.
 """
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
-from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import Field, StringConstraints
 
-import cxlib
 from cxlib.branding import Branding, find_branding, read_branding
 from cxlib.declarations import Dimension, Model, Name, Slug, read_document, validate
-from cxlib.engagement import library_version
 from cxlib.errors import DeclarationError, NotFoundError, Problem, nearest
 from cxlib.live import LiveEngagement
+from cxlib.provenance import digest, made_by, tree
 from cxlib.run.reports import MANIFEST
 from cxlib.segments import units_of
 from cxlib.settings import Settings
@@ -164,15 +161,14 @@ def keyed(job: Job, eng: LiveEngagement, settings: Settings) -> Job:
             raise NotFoundError(f"no notebook {name!r}{nearest(name, there)}")
     parts = {
         "job": {**job.to_plain(), "key": ""},
-        "notebooks": {name: _digest(there[name].read_bytes()) for name in job.notebooks or there},
-        "library": library_version(),
-        "code": _tree(Path(cxlib.__file__).parent, ".py"),
-        "template": _tree(settings.template),
+        "notebooks": {name: digest(there[name].read_bytes()) for name in job.notebooks or there},
+        **made_by(),
+        "template": tree(settings.template),
         "framework": eng.framework.digest,
         "engagement": eng.fingerprint,
-        "branding": {name: _digest(data) for name, data in branding_for(job, settings).files},
+        "branding": {name: digest(data) for name, data in branding_for(job, settings).files},
     }
-    return replace(job, key=_digest(json.dumps(parts, sort_keys=True, default=str).encode())[:20])
+    return replace(job, key=digest(json.dumps(parts, sort_keys=True, default=str).encode())[:20])
 
 
 def branding_for(job: Job, settings: Settings) -> Branding:
@@ -198,18 +194,3 @@ def made(job: Job, settings: Settings) -> Path | None:
         except (OSError, ValueError):
             continue
     return None
-
-
-@lru_cache(maxsize=4)
-def _tree(folder: Path, suffix: str = "") -> str:
-    """Digest the files of a folder: in a clone, the version says nothing of a change made today."""
-    parts = [
-        (path.relative_to(folder).as_posix(), _digest(path.read_bytes()))
-        for path in sorted(folder.rglob(f"*{suffix}"))
-        if path.is_file()
-    ]
-    return _digest(json.dumps(parts).encode())
-
-
-def _digest(data: bytes) -> str:
-    return hashlib.sha256(data).hexdigest()

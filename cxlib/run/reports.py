@@ -29,11 +29,12 @@ from typing import TYPE_CHECKING, Any
 import nbformat
 
 from cxlib.branding import Branding, find_branding
-from cxlib.engagement import Engagement, library_version
+from cxlib.engagement import Engagement
 from cxlib.errors import KernelError, ReportError, nearest
 from cxlib.exports.document import Cover
 from cxlib.extract import read_extract, write_extract
 from cxlib.live import LiveEngagement
+from cxlib.provenance import library_version
 from cxlib.run.exporting import ALWAYS, FILES, draw_ahead, exports_of, report_of
 from cxlib.run.pages import framed
 from cxlib.run.results import results, to_json
@@ -114,12 +115,14 @@ def make_report(
     AnonymityError
         If beside a run that is out already it would tell on a few people.
     """
-    if eng.is_empty:
+    # One state of the answers from here on, whatever is imported meanwhile.
+    held = Engagement(eng.extract, eng.wave.id)
+    if held.is_empty:
         raise ReportError(
             f"{eng.name}, wave {eng.wave.id}: 0 responses",
             fix=f"Import a survey file first: cx import {eng.facts.engagement} FILE --mapping MAPPING",
         )
-    notebooks = chosen(eng, settings.notebooks, names)
+    named = chosen(held, settings.notebooks, names) if names else []
     live = eng if isinstance(eng, LiveEngagement) else None
     issued = live.issued() if live else {}
     if live:
@@ -130,10 +133,11 @@ def make_report(
     place.mkdir(parents=True, exist_ok=True)
     making = place / f"{MAKING}{job or os.getpid()}-{time.monotonic_ns()}"
     try:
-        extract = extract_of(eng.extract, *segment) if segment else eng.extract
+        extract = extract_of(held.extract, *segment) if segment else held.extract
         write_extract(extract, making / "extract")
         # From here on everything is made from what leaves the building, as its readers will have it.
-        eng = Engagement(read_extract(making / "extract"), eng.wave.id)
+        eng = Engagement(read_extract(making / "extract"), held.wave.id)
+        notebooks = named or chosen(eng, settings.notebooks)
         run_id = f"{moment:%Y%m%dT%H%M%SZ}-{(job or _digest_of(making / 'extract'))[:8]}"
         (making / "notebooks").mkdir()
         at_once = at_once or os.cpu_count() or 1
@@ -180,6 +184,8 @@ def _write_out(
     if "html" in formats:
         (making / REPORT).write_text(framed(said, look), encoding="utf-8")
         seconds["page"] = round(time.perf_counter() - started, 2)
+    if set(formats) <= set(ALWAYS):
+        return seconds
     files, took = exports_of(report_of(said, look, moment), partial(read_results, making), formats, say=say)
     for name, data in files.items():
         (making / name).write_bytes(data)
@@ -261,11 +267,11 @@ def _asked(eng: Engagement) -> tuple[tuple[str, str, str], ...]:
 
 def chosen(eng: Engagement, folder: Path, names: Sequence[str] | None = None) -> list[Path]:
     """Return the notebooks to run, in order: `N_slug` belongs to the step of that slug, if it was asked."""
-    slugs = {step.slug for step in eng.framework.steps if eng.is_assessed(step.id)}
-    if slugs:
-        slugs.add(BUSINESS)
     there = {path.stem: path for path in sorted(folder.glob("[0-9]_*.ipynb"))}
     if names is None:
+        slugs = {step.slug for step in eng.framework.steps if eng.is_assessed(step.id)}
+        if slugs:
+            slugs.add(BUSINESS)
         return [path for stem, path in there.items() if stem[0] == "0" or stem[2:] in slugs]
     for name in names:
         if name not in there:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import time
 from contextlib import suppress
@@ -129,6 +128,4 @@ def _first_line(cause: str) -> str:
 
 def settle_in() -> None:
     """Load what every job needs, in a worker that is about to take its first."""
-    # One thread a library, said before it is loaded: the workers are as many as the processors.
-    os.environ |= {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
-    import cxlib.run.pages  # noqa: F401
+    import cxlib.run.settled  # noqa: F401

@@ -573,6 +573,10 @@ class Store:
         """Return where the Parquet file of a batch is on this machine."""
         return self._local.root / record.path
 
+    def figures_folder(self, slug: str) -> Path:
+        """Return where figures of an engagement are kept on this machine; it need not be there."""
+        return self._local.root / "figures" / slug
+
     # ── Care ────────────────────────────────────────────────────────────────────────────────────
 
     def orphans(self, *, older_than_seconds: float = SETTLED_SECONDS) -> list[Path]:

@@ -83,39 +83,24 @@ def same(
 
 
 @pytest.mark.parametrize("shape", SHAPES)
-def test_every_tool_gives_the_same_answers(
+def test_every_tool_gives_the_same_answers_and_without_codes_only_by_a_mapping(
     shape: str, survey: Survey, wanted: Wanted, tmp_path: Path
 ) -> None:
     path = write(shape, tmp_path, survey)
     assert opened(path).preset == SHAPES[shape].tool
-    found = propose(path, wanted)
-    rows = imported(path, mapping_text(found, wanted), wanted, tmp_path / "out.parquet")
+    if SHAPES[shape].has_codes:
+        text = mapping_by_codes(path, wanted).text
+    else:
+        with pytest.raises(IngestError) as refused:
+            mapping_by_codes(path, wanted)
+        assert "items: no column bears the code of one" in str(refused.value)
+        assert f"`cx map {path.name}` proposes a mapping" in refused.value.fix
+        text = mapping_text(propose(path, wanted), wanted)
+    rows = imported(path, text, wanted, tmp_path / "out.parquet")
     same(rows, survey, wanted.framework)
     assert len({row["respondent"] for row in rows}) == len(survey.people)
     assert all(row["date"].isoformat().startswith("2026-03-") for row in rows)
-    has_id = any(one.kind == "id" for one in found.guesses)
-    assert has_id is SHAPES[shape].has_ids
-
-
-@pytest.mark.parametrize("shape", [one for one, made in SHAPES.items() if made.has_codes])
-def test_a_file_with_codes_needs_no_mapping(
-    shape: str, survey: Survey, wanted: Wanted, tmp_path: Path
-) -> None:
-    path = write(shape, tmp_path, survey)
-    document = mapping_by_codes(path, wanted)
-    same(imported(path, document.text, wanted, tmp_path / "out.parquet"), survey, wanted.framework)
-    assert mapping_by_codes(path, wanted).digest == document.digest
-
-
-@pytest.mark.parametrize("shape", [one for one, made in SHAPES.items() if not made.has_codes])
-def test_a_file_without_codes_is_never_imported_by_guessing(
-    shape: str, survey: Survey, wanted: Wanted, tmp_path: Path
-) -> None:
-    path = write(shape, tmp_path, survey)
-    with pytest.raises(IngestError) as refused:
-        mapping_by_codes(path, wanted)
-    assert "items: no column bears the code of one" in str(refused.value)
-    assert f"`cx map {path.name}` proposes a mapping" in refused.value.fix
+    assert ("\nid: " in text) is SHAPES[shape].has_ids
 
 
 # ── Recognition ─────────────────────────────────────────────────────────────────────────────────

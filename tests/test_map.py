@@ -339,6 +339,11 @@ def test_hostile_texts_stay_texts(name: str, crumbs: Wanted, tmp_path: Path, cx:
     for shown in (said.out, written):
         assert not [char for char in shown if char != "\n" and not char.isprintable()]
     spec = read_mapping(tmp_path / "hostile.mapping.yaml")
+    assert cx("init", "acme", "--framework", BAKERY, "--role", "team", "--wave", "w1").code == 0
+    sound = table(tmp_path / "sound.csv", header, ["1", "2", "3", "team"])
+    dry = cx("import", "acme", sound, "--mapping", "hostile.mapping.yaml", "--dry-run")
+    assert "columns not in the mapping, left out: " in dry.out
+    assert not [char for char in dry.out + dry.err if char != "\n" and not char.isprintable()]
     assert [one.item for one in spec.items] == ["grain.mill"]
     assert spec.role.column == "role"
     # Where the column itself is read, its header comes back as it stands in the file.
@@ -522,6 +527,11 @@ def test_the_wave_in_a_file_is_the_wave_it_goes_to(acme: Cx, cx7: Framework, tmp
     asked = (*survey.asked, Asked("wave", "Wave"))
     done = acme("import", "acme", write("qualtrics", tmp_path, Survey(asked, people)))
     assert "Imported 3 responses into wave w2" in done.out, done.err
+
+
+def test_a_dataset_needs_a_mapping(wanted: Wanted, tmp_path: Path) -> None:
+    with pytest.raises(IngestError, match="is a dataset; it is imported by a mapping"):
+        mapping_by_codes(tmp_path, wanted)
 
 
 def test_a_mapping_by_codes_is_read_back(cx7: Framework, wanted: Wanted, tmp_path: Path) -> None:

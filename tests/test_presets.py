@@ -162,6 +162,22 @@ def test_a_code_before_a_text_is_one_where_the_tools_own_columns_have_codes_too(
     assert (found.tool, found.names[0], found.texts[0]) == ("LimeSurvey", name, text)
 
 
+def test_a_mark_is_said_without_what_would_move_a_terminal(tmp_path: Path) -> None:
+    path = tmp_path / "google.csv"
+    rows = [["\x1b Timestamp", "How are you today?"], ["2026/03/16 9:05:11 AM GMT+1", "4"]]
+    path.write_text(comma_separated(rows), encoding="utf-8")
+    assert opened(path).mark == "the header Timestamp before questions as headers"
+
+
+def test_a_sheet_may_have_a_title_above_its_headers(survey: Survey, tmp_path: Path) -> None:
+    path = workbook(
+        tmp_path / "titled.xlsx", [["Survey of spring"], ["ID", "Start time", "Completion time"], [1]]
+    )
+    with closing(open_survey(path, SourceSpec(header_row=2))) as found:
+        assert "answers from row 3" in found.source.remarks[1]
+        assert [int(row) for batch in found.batches([0], []) for row in batch.rows] == [3]
+
+
 def test_a_question_spans_the_columns_of_its_options(tmp_path: Path) -> None:
     head = ["Respondent ID", "Collector ID", "What did you use?", "", "", "Anything else?"]
     below = ["", "", "Lift", "Stairs", "Other (please specify)", "Open-Ended Response"]

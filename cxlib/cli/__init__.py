@@ -459,7 +459,10 @@ def _print_import(done: Import, engagement: str, file: Path, as_json: bool) -> N
     for note in found.notes:
         print(f"  {note}")
     if found.columns_ignored:
-        print(f"  columns not in the mapping, left out: {', '.join(found.columns_ignored)}")
+        from cxlib.conversion import words
+
+        left_out = ", ".join(words(one[:200]) for one in found.columns_ignored)
+        print(f"  columns not in the mapping, left out: {left_out}")
     if done.state == "imported":
         print(f"Next: cx report {engagement} --wave {done.wave}")
 

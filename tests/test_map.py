@@ -219,6 +219,14 @@ def test_the_role_that_all_questions_are_worded_for_is_proposed(
     assert "role: {value: customer}  # no column tells roles; worded for this one" in text
 
 
+@pytest.mark.parametrize(("shape", "counts"), [("limesurvey", True), ("qualtrics", False)])
+def test_ids_that_only_count_are_remarked_on(
+    shape: str, counts: bool, cx7: Framework, wanted: Wanted, tmp_path: Path
+) -> None:
+    path = write(shape, tmp_path, of_framework(cx7, role="customer", people=2))
+    assert ("#   counts from 1 in each survey" in mapping_text(propose(path, wanted), wanted)) is counts
+
+
 def test_a_role_that_nothing_tells_is_left_to_say(wanted: Wanted, tmp_path: Path) -> None:
     text = mapping_text(propose(table(tmp_path / "a.csv", ["s1.i01"], ["3"]), wanted), wanted)
     assert "value: TO-BE-SAID  # no column tells roles; one of leadership, management" in text

@@ -40,6 +40,7 @@ class Preset:
         Kinds: id; date (handed in), begun, finished, progress, seconds, status (test or preview), language;
         private (addresses and names, which the store never takes in); other.
     named : the header rows → name and text of each column.
+    counts : whether its ids are numbers from 1 in each survey, so that two surveys have the same.
     """
 
     id: str
@@ -47,6 +48,7 @@ class Preset:
     find: Callable[[Rows], Mark | None]
     own: Mapping[str, tuple[str, ...]]
     named: Callable[[Rows], tuple[list[str], list[str]]]
+    counts: bool = False
 
     def kinds(self, names: Sequence[str], texts: Sequence[str]) -> list[str]:
         """Say of each column what the tool itself writes into it: a kind of `own`, or nothing."""
@@ -332,6 +334,7 @@ PRESETS: Final[dict[str, Preset]] = {
                 ),
             },
             _named_limesurvey,
+            counts=True,
         ),
         Preset(
             "surveymonkey",
@@ -359,6 +362,7 @@ PRESETS: Final[dict[str, Preset]] = {
                 "other": ("Last modified time", "Total points", "Quiz feedback"),
             },
             _one_row,
+            counts=True,
         ),
         Preset(
             "google-forms",

@@ -33,7 +33,6 @@ from cxlib.invitations import Invited, read_invitations
 from cxlib.keeping import Figures, forget, kept_figures
 from cxlib.mapping import MappingSpec
 from cxlib.outgoing import check_against_out, issued, item_columns
-from cxlib.proposals import mapping_by_codes, wanted_of, wave_told
 from cxlib.provenance import library_version
 from cxlib.registers import Registers
 from cxlib.registers.reading import read_register
@@ -173,7 +172,8 @@ class LiveEngagement(Engagement):
         path
             A survey file, or the folder of a dataset in Parquet parts.
         mapping
-            The mapping file; without it, the file is an answer to a survey that `cx form` wrote.
+            What its columns mean; None for an answer to a form that `cx form` wrote, or where each column
+            bears its code, see :mod:`cxlib.proposals.coded`.
         wave
             The wave it belongs to; by default the one in hand.
         new_wave
@@ -200,7 +200,11 @@ class LiveEngagement(Engagement):
         chosen = How(dry_run=dry_run, progress=progress, **how)
         path = Path(path)
         document = read_document(Path(mapping)) if mapping is not None else None
-        target = (wave if document is not None else wave_told(path, wave)) or self.wave_id
+        if document is None:
+            from cxlib.proposals import mapping_by_codes, wanted_of, wave_told  # heavy, and needed here alone
+
+            wave = wave_told(path, wave)
+        target = wave or self.wave_id
         known = [one.id for one in self.store.waves(self._slug)]
         if target not in known and not new_wave:
             raise NotFoundError(

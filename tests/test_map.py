@@ -35,6 +35,15 @@ def wanted(cx7: Framework) -> Wanted:
     return Wanted(cx7, ROLES, {"hotel": "Hotel"})
 
 
+@pytest.fixture(scope="module")
+def crumbs() -> Wanted:
+    return Wanted(load_framework(BAKERY), ("owner", "team", "guest"))
+
+
+# What `cx map` is quick with.
+SMALL = ("--framework", BAKERY)
+
+
 def table(path: Path, header: list[str], *rows: list[str]) -> Path:
     path.write_text(comma_separated([header, *rows]), encoding="utf-8")
     return path
@@ -80,7 +89,8 @@ def in_other_words(cx7: Framework) -> Iterator[tuple[str, Survey]]:
         ("customer", "en"): of_framework(cx7, role="customer", people=12),
     }
     for rule, change in RULES.items():
-        yield from ((rule, survey.reworded(change)) for survey in forms.values())
+        for form in (("frontline", "en"), ("frontline", "de"), ("customer", "en")):
+            yield rule, forms[form].reworded(change)
     for rule, role, language, texts in (
         ("by hand, near", "frontline", "en", rewordings.FRONTLINE),
         ("by hand, near", "customer", "en", rewordings.CUSTOMER),
@@ -209,6 +219,14 @@ def test_the_role_that_all_questions_are_worded_for_is_proposed(
     assert "role: {value: customer}  # no column tells roles; worded for this one" in text
 
 
+@pytest.mark.parametrize(("shape", "counts"), [("limesurvey", True), ("qualtrics", False)])
+def test_ids_that_only_count_are_remarked_on(
+    shape: str, counts: bool, cx7: Framework, wanted: Wanted, tmp_path: Path
+) -> None:
+    path = write(shape, tmp_path, of_framework(cx7, role="customer", people=2))
+    assert ("#   counts from 1 in each survey" in mapping_text(propose(path, wanted), wanted)) is counts
+
+
 def test_a_role_that_nothing_tells_is_left_to_say(wanted: Wanted, tmp_path: Path) -> None:
     text = mapping_text(propose(table(tmp_path / "a.csv", ["s1.i01"], ["3"]), wanted), wanted)
     assert "value: TO-BE-SAID  # no column tells roles; one of leadership, management" in text
@@ -245,26 +263,32 @@ def test_a_segment_in_a_question_is_in_doubt(wanted: Wanted, tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize(
-    ("item", "answers", "values", "understood"),
+    ("item", "answers", "values", "understood", "guessed"),
     [
-        ("s3.i04", ["1", "5", "3.0"], {}, 1.0),
-        ("s3.i04", ["Trifft voll und ganz zu"], {"Trifft voll und ganz zu": 5}, 1.0),
-        ("s3.i04", ["entirely TRUE "], {"entirely TRUE": 5}, 1.0),
-        ("s3.i04", ["Entirley true"], {"Entirley true": 5}, 1.0),
-        ("s3.i04", ["4 - More true than untrue"], {"4 - More true than untrue": 4}, 1.0),
-        ("q.recommend", ["10 (extremely likely)", "3"], {"10 (extremely likely)": 10}, 1.0),
-        ("s3.i04", ["A1", "A5"], {"A1": 1, "A5": 5}, 1.0),
-        ("s3.i04", ["A1", "maybe"], {}, 0.0),
-        ("s3.i04", ["7", "3"], {}, 0.5),
-        ("q.delivery_gap", ["Ja", "Nein"], {"Ja": 1, "Nein": 0}, 1.0),
+        ("s3.i04", ["1", "5", "3.0"], {}, 1.0, ()),
+        ("s3.i04", ["Trifft voll und ganz zu"], {"Trifft voll und ganz zu": 5}, 1.0, ()),
+        ("s3.i04", ["entirely TRUE "], {"entirely TRUE": 5}, 1.0, ()),
+        ("s3.i04", ["Entirley true"], {"Entirley true": 5}, 1.0, ("Entirley true",)),
+        ("s3.i04", ["4 - More true than untrue"], {"4 - More true than untrue": 4}, 1.0, ()),
+        ("q.recommend", ["10 (extremely likely)", "3"], {"10 (extremely likely)": 10}, 1.0, ()),
+        ("s3.i04", ["A1", "A5"], {"A1": 1, "A5": 5}, 1.0, ("A1", "A5")),
+        ("s3.i04", ["A1", "maybe"], {}, 0.0, ()),
+        ("s3.i04", ["7", "3"], {}, 0.5, ()),
+        ("q.delivery_gap", ["Ja", "Nein"], {"Ja": 1, "Nein": 0}, 1.0, ()),
     ],
 )
 def test_answers_are_read_on_the_scale_of_their_item(
-    cx7: Framework, item: str, answers: list[str], values: Mapping[str, int], understood: float
+    cx7: Framework,
+    item: str,
+    answers: list[str],
+    values: Mapping[str, int],
+    understood: float,
+    guessed: tuple[str, ...],
 ) -> None:
     meaning = Scales(cx7).meaning(item, dict.fromkeys(answers, 1))
     assert {text: meaning.values[text] for text in values} == values
     assert meaning.understood == understood
+    assert meaning.guessed == guessed
 
 
 def test_words_beside_a_scale_are_no_levels(cx7: Framework) -> None:
@@ -277,6 +301,22 @@ def test_words_beside_a_scale_are_no_levels(cx7: Framework) -> None:
 
 def test_labels_are_read_by_likeness_only_where_one_level_is_meant(cx7: Framework) -> None:
     assert Scales(cx7).meaning("s3.i04", {"More true": 1}).unknown == ("More true",)
+    assert Scales(cx7).meaning("s3.i04", {"half": 1}).unknown == ("half",)
+
+
+def test_an_answer_read_by_likeness_is_in_doubt_and_never_imported_by_codes(
+    wanted: Wanted, cx7: Framework, tmp_path: Path
+) -> None:
+    survey = of_framework(cx7, role="customer", people=5, roles=["customer"], segments=SEGMENTS)
+    people = ({**survey.people[0], "s3.i04": "Entirley true"}, *survey.people[1:])
+    path = write("limesurvey-both", tmp_path, Survey(survey.asked, people))
+    text = mapping_text(propose(path, wanted), wanted)
+    assert '  #   in doubt, read by likeness or order: "Entirley true"\n' in text
+    with pytest.raises(IngestError) as refused:
+        mapping_by_codes(path, wanted)
+    assert [str(one) for one in refused.value.details] == [
+        'item s3.i04: an answer that is only like one of its words: "Entirley true"'
+    ]
 
 
 # ── The file that is written ────────────────────────────────────────────────────────────────────
@@ -297,21 +337,26 @@ HOSTILE = {
 
 
 @pytest.mark.parametrize("name", HOSTILE)
-def test_hostile_texts_stay_texts(name: str, wanted: Wanted, tmp_path: Path, cx: Cx) -> None:
+def test_hostile_texts_stay_texts(name: str, crumbs: Wanted, tmp_path: Path, cx: Cx) -> None:
     text = HOSTILE[name]
-    header = [text, f"{text} s1.i04", "s1.i01", "role"]
-    path = table(tmp_path / "hostile.csv", header, [text, text, text, text], ["1", "2", "3", "frontline"])
-    said = cx("map", path)
+    header = [text, f"{text} grain.stock", "grain.mill", "role"]
+    path = table(tmp_path / "hostile.csv", header, [text, text, text, text], ["1", "2", "3", "team"])
+    said = cx("map", path, *SMALL)
     assert said.code == 0, said.err
     written = (tmp_path / "hostile.mapping.yaml").read_text(encoding="utf-8")
     for shown in (said.out, written):
         assert not [char for char in shown if char != "\n" and not char.isprintable()]
     spec = read_mapping(tmp_path / "hostile.mapping.yaml")
-    assert [one.item for one in spec.items] == ["s1.i01"]
+    assert cx("init", "acme", "--framework", BAKERY, "--role", "team", "--wave", "w1").code == 0
+    sound = table(tmp_path / "sound.csv", header, ["1", "2", "3", "team"])
+    dry = cx("import", "acme", sound, "--mapping", "hostile.mapping.yaml", "--dry-run")
+    assert "columns not in the mapping, left out: " in dry.out
+    assert not [char for char in dry.out + dry.err if char != "\n" and not char.isprintable()]
+    assert [one.item for one in spec.items] == ["grain.mill"]
     assert spec.role.column == "role"
     # Where the column itself is read, its header comes back as it stands in the file.
-    mapped = written.replace('column: "s1.i01"', "column: COLUMN")
-    quoted = mapping_text(replace_column(propose(path, wanted), "s1.i01", text), wanted)
+    mapped = written.replace('column: "grain.mill"', "column: COLUMN")
+    quoted = mapping_text(replace_column(propose(path, crumbs), "grain.mill", text), crumbs)
     assert mapped != written
     assert validate(MappingSpec, parse_document(quoted, name="x")).items[0].column == text
 
@@ -335,31 +380,31 @@ def test_what_is_in_doubt_says_so_and_what_is_left_is_listed(wanted: Wanted, tmp
 
 
 def test_a_proposal_never_writes_over_a_file(tmp_path: Path, cx: Cx) -> None:
-    path = table(tmp_path / "spring.csv", ["role", "s1.i01"], ["frontline", "3"])
+    path = table(tmp_path / "spring.csv", ["role", "grain.mill"], ["team", "3"])
     mine = tmp_path / "spring.mapping.yaml"
     mine.write_text("mine\n")
-    refused = cx("map", path)
+    refused = cx("map", path, *SMALL)
     assert (refused.code, refused.out) == (2, "")
     assert refused.err == (
         "cx: spring.mapping.yaml is there already. Name another with -o, or pass --force.\n"
     )
-    assert cx("map", path, "--show").code == 0
+    assert cx("map", path, *SMALL, "--show").code == 0
     assert mine.read_text() == "mine\n"
-    assert cx("map", path, "-o", "other.yaml").code == 0
-    assert cx("map", path, "--force").code == 0
+    assert cx("map", path, *SMALL, "-o", "other.yaml").code == 0
+    assert cx("map", path, *SMALL, "--force").code == 0
     assert mine.read_bytes() == (tmp_path / "other.yaml").read_bytes()
 
 
 def test_what_a_file_cannot_tell_is_said_and_written_down(cx: Cx, tmp_path: Path) -> None:
     path = tmp_path / "old.csv"
-    path.write_bytes(
-        comma_separated([["role", "s1.i01", "Straße"], ["frontline", "3", "ü"]]).encode("cp1252")
-    )
-    assert "Declare source.encoding in the mapping (often cp1252)" in cx("map", path).err
-    assert cx("map", path, "--source", "encoding=cp1252").code == 0
+    path.write_bytes(comma_separated([["role", "grain.mill", "Straße"], ["team", "3", "ü"]]).encode("cp1252"))
+    assert "Declare source.encoding in the mapping (often cp1252)" in cx("map", path, *SMALL).err
+    assert cx("map", path, *SMALL, "--source", "encoding=cp1252").code == 0
     assert read_mapping(tmp_path / "old.mapping.yaml").source.encoding == "cp1252"
-    assert "--source 'encoding' says nothing" in cx("map", path, "--source", "encoding", "--force").err
-    assert "nearest encoding" in cx("map", path, "--source", "encodng=cp1252", "--force").err
+    assert (
+        "--source 'encoding' says nothing" in cx("map", path, *SMALL, "--source", "encoding", "--force").err
+    )
+    assert "nearest encoding" in cx("map", path, *SMALL, "--source", "encodng=cp1252", "--force").err
 
 
 def test_many_columns_are_matched_in_time(cx7: Framework, wanted: Wanted, tmp_path: Path) -> None:
@@ -490,6 +535,11 @@ def test_the_wave_in_a_file_is_the_wave_it_goes_to(acme: Cx, cx7: Framework, tmp
     asked = (*survey.asked, Asked("wave", "Wave"))
     done = acme("import", "acme", write("qualtrics", tmp_path, Survey(asked, people)))
     assert "Imported 3 responses into wave w2" in done.out, done.err
+
+
+def test_a_dataset_needs_a_mapping(wanted: Wanted, tmp_path: Path) -> None:
+    with pytest.raises(IngestError, match="is a dataset; it is imported by a mapping"):
+        mapping_by_codes(tmp_path, wanted)
 
 
 def test_a_mapping_by_codes_is_read_back(cx7: Framework, wanted: Wanted, tmp_path: Path) -> None:

@@ -83,39 +83,24 @@ def same(
 
 
 @pytest.mark.parametrize("shape", SHAPES)
-def test_every_tool_gives_the_same_answers(
+def test_every_tool_gives_the_same_answers_and_without_codes_only_by_a_mapping(
     shape: str, survey: Survey, wanted: Wanted, tmp_path: Path
 ) -> None:
     path = write(shape, tmp_path, survey)
     assert opened(path).preset == SHAPES[shape].tool
-    found = propose(path, wanted)
-    rows = imported(path, mapping_text(found, wanted), wanted, tmp_path / "out.parquet")
+    if SHAPES[shape].has_codes:
+        text = mapping_by_codes(path, wanted).text
+    else:
+        with pytest.raises(IngestError) as refused:
+            mapping_by_codes(path, wanted)
+        assert "items: no column bears the code of one" in str(refused.value)
+        assert f"`cx map {path.name}` proposes a mapping" in refused.value.fix
+        text = mapping_text(propose(path, wanted), wanted)
+    rows = imported(path, text, wanted, tmp_path / "out.parquet")
     same(rows, survey, wanted.framework)
     assert len({row["respondent"] for row in rows}) == len(survey.people)
     assert all(row["date"].isoformat().startswith("2026-03-") for row in rows)
-    has_id = any(one.kind == "id" for one in found.guesses)
-    assert has_id is SHAPES[shape].has_ids
-
-
-@pytest.mark.parametrize("shape", [one for one, made in SHAPES.items() if made.has_codes])
-def test_a_file_with_codes_needs_no_mapping(
-    shape: str, survey: Survey, wanted: Wanted, tmp_path: Path
-) -> None:
-    path = write(shape, tmp_path, survey)
-    document = mapping_by_codes(path, wanted)
-    same(imported(path, document.text, wanted, tmp_path / "out.parquet"), survey, wanted.framework)
-    assert mapping_by_codes(path, wanted).digest == document.digest
-
-
-@pytest.mark.parametrize("shape", [one for one, made in SHAPES.items() if not made.has_codes])
-def test_a_file_without_codes_is_never_imported_by_guessing(
-    shape: str, survey: Survey, wanted: Wanted, tmp_path: Path
-) -> None:
-    path = write(shape, tmp_path, survey)
-    with pytest.raises(IngestError) as refused:
-        mapping_by_codes(path, wanted)
-    assert "items: no column bears the code of one" in str(refused.value)
-    assert f"`cx map {path.name}` proposes a mapping" in refused.value.fix
+    assert ("\nid: " in text) is SHAPES[shape].has_ids
 
 
 # ── Recognition ─────────────────────────────────────────────────────────────────────────────────
@@ -162,18 +147,35 @@ def test_what_was_recognised_is_said_with_its_mark(survey: Survey, wanted: Wante
 
 
 @pytest.mark.parametrize(
-    ("head", "names"),
+    ("head", "name", "text"),
     [
-        (["Q1. Pay[x]", "submitdate. Date submitted", "lastpage. Last page", "seed. Seed"], ["Q1. Pay[x]"]),
-        (["A1[SQ1]. Pay [rows]", "submitdate. Date", "lastpage. Page", "seed. Seed"], ["A1[SQ1]"]),
+        (["Q1[x]. Pay [x]", "submitdate. Date", "lastpage. Page", "seed. Seed"], "Q1[x]", "Pay [x]"),
+        (["Q1. Pay", "Date submitted", "Last page", "Seed"], "Q1. Pay", "Q1. Pay"),
     ],
 )
-def test_codes_stand_before_texts_only_where_they_are_codes(
-    tmp_path: Path, head: list[str], names: list[str]
+def test_a_code_before_a_text_is_one_where_the_tools_own_columns_have_codes_too(
+    tmp_path: Path, head: list[str], name: str, text: str
 ) -> None:
     path = tmp_path / "lime.csv"
     path.write_text(comma_separated([head, ["1", "", "", ""]]), encoding="utf-8")
-    assert opened(path).names[:1] == (["Q1"] if names == ["Q1. Pay[x]"] else names)
+    found = opened(path)
+    assert (found.tool, found.names[0], found.texts[0]) == ("LimeSurvey", name, text)
+
+
+def test_a_mark_is_said_without_what_would_move_a_terminal(tmp_path: Path) -> None:
+    path = tmp_path / "google.csv"
+    rows = [["\x1b Timestamp", "How are you today?"], ["2026/03/16 9:05:11 AM GMT+1", "4"]]
+    path.write_text(comma_separated(rows), encoding="utf-8")
+    assert opened(path).mark == "the header Timestamp before questions as headers"
+
+
+def test_a_sheet_may_have_a_title_above_its_headers(survey: Survey, tmp_path: Path) -> None:
+    path = workbook(
+        tmp_path / "titled.xlsx", [["Survey of spring"], ["ID", "Start time", "Completion time"], [1]]
+    )
+    with closing(open_survey(path, SourceSpec(header_row=2))) as found:
+        assert "answers from row 3" in found.source.remarks[1]
+        assert [int(row) for batch in found.batches([0], []) for row in batch.rows] == [3]
 
 
 def test_a_question_spans_the_columns_of_its_options(tmp_path: Path) -> None:

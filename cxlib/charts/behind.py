@@ -139,9 +139,9 @@ def drivers(frame: pd.DataFrame, instrument: Instrument, *, source: str = "") ->
             _(
                 "{driver} {share} ({low} to {high})",
                 driver=row.name,
-                share=_.number(row.share, 3),
-                low=_.number(row.low, 3),
-                high=_.number(row.high, 3),
+                share=_.number(row.share, 2),
+                low=_.number(row.low, 2),
+                high=_.number(row.high, 2),
             )
             for row in data.head(READ_OUT).itertuples(index=False)
         )
@@ -151,7 +151,7 @@ def drivers(frame: pd.DataFrame, instrument: Instrument, *, source: str = "") ->
             data,
             {"name": _("Driver"), "n": "n", "share": _("Share of R²"), "low": _("Low"), "high": _("High")},
             _,
-            digits=3,
+            digits=2,
         ),
         rows=len(data),
     )

@@ -118,7 +118,9 @@ def looked_at(found: Proposal, most: int | None) -> Iterator[str]:
     from cxlib.proposals.proposal import shown_text
     from cxlib.sources import PRIVATE
 
-    tool = found.layout.remark if found.layout.tool else "no survey tool is known by its marks; a plain table"
+    tool = (
+        found.layout.remark() if found.layout.tool else "no survey tool is known by its marks; a plain table"
+    )
     yield f"{shown_text(found.name)}: {shown_text(tool, 200)}"
     numbers = [f"row {number}" for number, _ in found.rows]
     table = [["", "column", *numbers, "taken for", "sure", "by"]]

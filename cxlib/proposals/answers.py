@@ -42,14 +42,14 @@ class Meaning:
     beside : "not_applicable", "dont_know" or "blank" → the texts that say so.
     unknown : texts that mean nothing there.
     understood : share of the answers that mean something [0–1]; 1 where there are none.
-    is_exact : whether nothing was read by likeness or by the order of codes.
+    guessed : those of `values` that were read by likeness, or by the order of codes.
     """
 
     values: Mapping[str, int] = field(default_factory=dict)
     beside: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     unknown: tuple[str, ...] = ()
     understood: float = 1.0
-    is_exact: bool = True
+    guessed: tuple[str, ...] = ()
 
 
 NOTHING: Final = Meaning()
@@ -123,7 +123,7 @@ class Scales:
         values: dict[str, int] = {}
         beside: dict[str, list[str]] = {}
         unknown: list[str] = []
-        by_likeness = False
+        guessed: list[str] = []
         for text in answers:
             bare = clean(text)
             if _WHOLE.fullmatch(bare):
@@ -136,10 +136,10 @@ class Scales:
                 beside.setdefault(kind, []).append(bare)
             elif (found := _CODE.fullmatch(bare)) and is_coded and int(found[1]) + levels[0] - 1 in levels:
                 values[bare] = int(found[1]) + levels[0] - 1
-                by_likeness = True
+                guessed.append(bare)
             elif (level := _alike(bare, labels)) is not None:
                 values[bare] = level
-                by_likeness = True
+                guessed.append(bare)
             else:
                 unknown.append(text)
         seen = {folded(text) for text in values}
@@ -155,7 +155,7 @@ class Scales:
             {kind: tuple(texts) for kind, texts in beside.items()},
             tuple(unknown),
             1 - strange / total if total else 1.0,
-            not by_likeness,
+            tuple(guessed),
         )
 
 

@@ -39,7 +39,7 @@ def mapping_by_codes(path: Path, wanted: Wanted) -> Document:
     found = propose(path, wanted)
     coded = [one for one in found.guesses if one.why in ("code", "the tool's own")]
     if problems := _missing(found, coded, wanted):
-        said = found.layout.remark if found.layout.tool else "an export of no tool that is known here"
+        said = found.layout.remark() if found.layout.tool else "an export of no tool that is known here"
         raise IngestError(
             f"{found.name} cannot be imported without a mapping, as columns lack their codes; it is {said}",
             problems=problems,
@@ -118,6 +118,13 @@ def _missing(found: Proposal, coded: list[Guess], wanted: Wanted) -> list[Proble
         Problem(f"item {id_}", "no column of that name" + _likely(found, id_))
         for id_ in needed
         if id_ not in has
+    ]
+    problems += [
+        Problem(
+            f"item {one.target}", f"an answer that is only like one of its words: {quoted(shown_text(text))}"
+        )
+        for one in coded
+        for text in one.meaning.guessed
     ]
     return problems
 

@@ -328,7 +328,7 @@ def _evidence(guess: Guess, answers: Mapping[str, int]) -> float:
 
 
 def _formats(answers: Mapping[str, int]) -> tuple[str, ...]:
-    """Return every format by which each of the texts is a day; all of them where there is none."""
+    """Return every format by which each of the texts is a day; none where there are no texts."""
     days = [day_part(text) for text in answers]
     return tuple(one for one in DATE_FORMATS if answers and all(_is_day(text, one) for text in days))
 

@@ -12,6 +12,7 @@ import re
 import unicodedata
 from collections import Counter
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any, Final
 
 import numpy as np
@@ -43,6 +44,11 @@ def read(text: str) -> str:
 
 def folded(text: str) -> str:
     """Return what of a text is compared: its words in small letters."""
+    return _folded(text[: LONGEST * 4])
+
+
+@lru_cache(maxsize=1 << 13)
+def _folded(text: str) -> str:
     return " ".join(re.findall(r"\w+", read(text).casefold()))
 
 
@@ -128,6 +134,7 @@ def _norms(matrix: Any) -> np.ndarray:
     return np.maximum(np.sqrt(np.asarray(matrix.multiply(matrix).sum(axis=1))).ravel(), 1e-9)
 
 
+@lru_cache(maxsize=1 << 12)
 def _grams(text: str) -> Counter[str]:
     padded = [f" {word} " for word in text.split()]
     return Counter(one[at : at + 3] for one in padded for at in range(len(one) - 2))

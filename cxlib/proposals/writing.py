@@ -11,6 +11,7 @@ from typing import Final
 from cxlib.conversion import ISO_DATE
 from cxlib.declarations import RESERVED_SLUGS
 from cxlib.proposals.proposal import Guess, Proposal, Wanted, shown_text
+from cxlib.sources import PRESETS
 
 _LONG: Final = 110
 
@@ -86,6 +87,8 @@ def about(guesses: Sequence[Guess], found: Proposal, wanted: Wanted) -> Iterator
     known = {(one.kind, one.target): one for one in guesses if one.kind}
     if one := known.get(("id", "")):
         yield f"id: {quoted(one.column)}{_remark(one)}"
+        if found.layout.preset and PRESETS[found.layout.preset].counts:
+            yield "#   counts from 1 in each survey: leave it out where a wave has two surveys that count"
     else:
         yield "# id: no column of ids was found; pseudonyms will stand for rows of the file"
     if one := known.get(("role", "")):
@@ -147,6 +150,8 @@ def _entry(one: Guess, *said: str) -> Iterator[str]:
         yield from (f"      {value}" for value in values)
     else:
         yield line + _remark(one)
+    if guessed := [quoted(shown_text(text)) for text in one.meaning.guessed[:5]]:
+        yield f"  #   in doubt, read by likeness or order: {', '.join(guessed)}"
     for text in one.meaning.unknown[:5]:
         yield f"  #   not understood: {quoted(shown_text(text))}"
 

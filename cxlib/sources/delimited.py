@@ -170,7 +170,7 @@ class CsvSurvey:
         found = [*recognised]
         found += [] if spec.encoding else ["encoding"]
         found += [] if spec.delimiter else ["separator"]
-        remarks += (self.layout.remark,) if self.layout.tool else ()
+        remarks += (self.layout.remark(),) if self.layout.tool else ()
         self.source = Source("csv", encoding, delimiter, tuple(found), remarks)
 
     @property

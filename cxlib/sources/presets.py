@@ -7,7 +7,7 @@ shapes are those of the tools' documentation and of exports that people have pub
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -40,6 +40,7 @@ class Preset:
         Kinds: id; date (handed in), begun, finished, progress, seconds, status (test or preview), language;
         private (addresses and names, which the store never takes in); other.
     named : the header rows → name and text of each column.
+    counts : whether its ids are numbers from 1 in each survey, so that two surveys have the same.
     """
 
     id: str
@@ -47,6 +48,7 @@ class Preset:
     find: Callable[[Rows], Mark | None]
     own: Mapping[str, tuple[str, ...]]
     named: Callable[[Rows], tuple[list[str], list[str]]]
+    counts: bool = False
 
     def kinds(self, names: Sequence[str], texts: Sequence[str]) -> list[str]:
         """Say of each column what the tool itself writes into it: a kind of `own`, or nothing."""
@@ -82,10 +84,9 @@ class Layout:
         object.__setattr__(self, "texts", self.texts or list(self.names))
         object.__setattr__(self, "kinds", self.kinds or [""] * len(self.names))
 
-    @property
-    def remark(self) -> str:
-        """One sentence: "an export of Qualtrics, by row 3: … (answers from row 4)"."""
-        return f"an export of {self.tool}, by {self.mark}; answers from row {self.rows + 1}"
+    def remark(self, header_row: int = 1) -> str:
+        """Say by whom it was written: "an export of Qualtrics, by row 3, which …; answers from row 4"."""
+        return f"an export of {self.tool}, by {self.mark}; answers from row {self.rows + header_row}"
 
 
 def laid_out(rows: Rows, declared: str | None, name: str) -> Layout:
@@ -132,6 +133,12 @@ def _folded(row: Sequence[str]) -> list[str]:
     return [fold(one) for one in row]
 
 
+def _headers(names: Iterable[str]) -> str:
+    """Say by which headers a tool is known; what does not print is left out, as marks go to terminals."""
+    told = ["".join(char for char in name if char.isprintable()).strip() for name in names]
+    return f"the header{'s' * (len(told) > 1)} {', '.join(told)}"
+
+
 def _one_row(rows: Rows) -> tuple[list[str], list[str]]:
     return list(rows[0]), list(rows[0])
 
@@ -160,7 +167,7 @@ def _find_qualtrics(rows: Rows) -> Mark | None:
     places = [at for at, one in enumerate(names) if one.casefold() in _QUALTRICS and " " not in one]
     if len(places) < 4:
         return None
-    by = f"the headers {', '.join(names[at] for at in places[:3])}"
+    by = _headers(names[at] for at in places[:3])
     # A row of answers holds an id such as R_1a2B3c, a row of texts says what the column is.
     answered = next((at for at, one in enumerate(names) if one == "ResponseId"), None)
     if answered is not None and answered < len(rows[1]):
@@ -200,7 +207,7 @@ def _find_limesurvey(rows: Rows) -> Mark | None:
         ),
     ):
         if len(found) >= 3 or (not told and {"lastpage", "submitdate"} <= {*found}):
-            return Mark(1, f"the headers {', '.join(found[:3])}{told}")
+            return Mark(1, _headers(found[:3]) + told)
     return None
 
 
@@ -227,7 +234,7 @@ def _find_surveymonkey(rows: Rows) -> Mark | None:
     first = _folded(rows[0])[:2]
     if len(first) < 2 or first[0] not in _MONKEY[0] or (first[1] and first[1] not in _MONKEY[1]):
         return None
-    by = f"the headers {', '.join(one.strip() for one in rows[0][:2] if one.strip())}"
+    by = _headers(one for one in rows[0][:2] if one.strip())
     has_options = len(rows) > 1 and not rows[1][0].strip()
     if not first[1] and not has_options:
         return None
@@ -263,7 +270,7 @@ _GOOGLE_MOMENT: Final = re.compile(
 def _find_microsoft(rows: Rows) -> Mark | None:
     if tuple(_folded(rows[0])[:3]) not in _MICROSOFT:
         return None
-    return Mark(1, f"the headers {', '.join(one.strip() for one in rows[0][:3])}")
+    return Mark(1, _headers(rows[0][:3]))
 
 
 def _find_google(rows: Rows) -> Mark | None:
@@ -274,7 +281,7 @@ def _find_google(rows: Rows) -> Mark | None:
     stamped = len(rows) < 2 or bool(_GOOGLE_MOMENT.fullmatch(rows[1][0].strip()))
     if not stamped or len(asked) * 2 < len(rows[0]) - 1:
         return None
-    return Mark(1, f"the header {rows[0][0].strip()}, and questions as headers")
+    return Mark(1, _headers(rows[0][:1]) + " before questions as headers")
 
 
 _FIRST_NAMES: Final = ("Email", "E-Mail", "Email Address", "E-Mail-Adresse", "First Name", "Last Name")
@@ -327,6 +334,7 @@ PRESETS: Final[dict[str, Preset]] = {
                 ),
             },
             _named_limesurvey,
+            counts=True,
         ),
         Preset(
             "surveymonkey",
@@ -354,6 +362,7 @@ PRESETS: Final[dict[str, Preset]] = {
                 "other": ("Last modified time", "Total points", "Quiz feedback"),
             },
             _one_row,
+            counts=True,
         ),
         Preset(
             "google-forms",

@@ -102,7 +102,7 @@ class WorkbookSurvey:
             raise
         self.readable = list(range(len(self.header)))
         if self.layout.tool:
-            self._remark(self.layout.remark)
+            self._remark(self.layout.remark(self._header_row))
         if self._header_row > 1:
             self._remark(f"header in row {self._header_row}, the rows above it not read")
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,7 +12,7 @@ from cxlib.choosing import chosen_rows
 from cxlib.collecting import collect
 from cxlib.correcting import Difference, difference
 from cxlib.datasets import Part, convert_dataset
-from cxlib.declarations import Document, WaveSpec
+from cxlib.declarations import Document, WaveSpec, parse_document
 from cxlib.errors import ConflictError, ContractError, IngestError
 from cxlib.framework import Framework
 from cxlib.ingest import Imported, convert
@@ -56,6 +56,11 @@ class How:
             raise ContractError(
                 f"on_error is {self.on_error!r}; expected {REFUSE!r} or {COLLECT!r}",
                 fix=f"Refuse a file with a bad row, or collect such rows: on_error={COLLECT!r}.",
+            )
+        if self.rejects is not None and self.on_error != COLLECT:
+            raise ContractError(
+                f"a file for rejected rows ({self.rejects.name}), and no row is to be collected",
+                fix="Add --on-error collect, or leave --rejects out.",
             )
 
 
@@ -131,6 +136,7 @@ class Intake:
                 raise IngestError(f"{self.path.name} changed while it was read", fix="Import it again.")
             change, held = None, store.batches(slug, self.wave) if self.is_known else []
             if how.correct:
+                _check_named(held)
                 ready = staged.with_suffix(".kept.parquet")
                 change = difference(staged, [(one, store.batch_path(one)) for one in held], ready)
             elif how.dry_run and self.is_known:
@@ -172,6 +178,11 @@ class Intake:
                 f"{self.path.name}/ is a dataset in parts, which are read by themselves: who hurried or "
                 "stands twice is known of one file",
                 fix="Leave such rows out before the parts are written, or import one file.",
+            )
+        if self.how.rejects is not None and self.how.rejects.resolve() == self.path.resolve():
+            raise ConflictError(
+                f"the rejected rows would be written over {self.path.name} itself",
+                fix="Name another file with --rejects.",
             )
         if self.how.correct and self.spec.id is None:
             raise IngestError(
@@ -220,6 +231,18 @@ class Intake:
         if change is not None and self.how.confirm is not None and not self.how.confirm(change):
             return Import("declined", self.wave, None, found, change)
         return None
+
+
+def _check_named(held: Sequence[BatchRecord]) -> None:
+    """Refuse to correct a wave in which somebody may stand whom nobody can find again."""
+    for one in held:
+        if parse_document(one.mapping_document, name="mapping").data.get("id") is None:
+            raise ConflictError(
+                f"wave {one.wave} holds {one.source_name} (batch {one.id}), which names no ids: whoever "
+                "answered there would count twice",
+                fix=f"Undo that import (cx undo {one.engagement} --batch {one.id}), or import late answers "
+                "without --correct.",
+            )
 
 
 def account(found: Imported, change: Difference | None) -> dict[str, Any]:

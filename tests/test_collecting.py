@@ -275,6 +275,10 @@ def test_a_refusal_by_the_store_leaves_no_rejected_rows(live: LiveEngagement, tm
     assert not (tmp_path / "bad.rejects.csv").exists()
     with pytest.raises(ContractError, match="on_error is 'ignore'"):
         live.import_file(bad, where, on_error="ignore")
+    with pytest.raises(ContractError, match="no row is to be collected"):
+        live.import_file(bad, where, rejects=tmp_path / "left.csv")
+    with pytest.raises(ConflictError, match=r"written over bad\.csv itself"):
+        live.import_file(bad, where, on_error="collect", rejects=bad, force=True)
     as_parquet = {**yaml.safe_load(MAPPING), "source": {"format": "parquet"}}
     (tmp_path / "p.yaml").write_text(yaml.safe_dump(as_parquet))
     with pytest.raises(IngestError, match="declares parquet"):

@@ -179,6 +179,11 @@ def test_a_file_without_ids_corrects_nothing(live: LiveEngagement, tmp_path: Pat
     nameless.write_text(MAPPING.replace("id: Person\n", ""))
     with pytest.raises(IngestError, match="names no `id`"):
         live.import_file(tmp_path / "first.csv", nameless, correct=True)
+    survey(tmp_path / "other.csv", 5, ids="OTHER")
+    live.import_file(tmp_path / "other.csv", nameless)
+    second = edited(tmp_path, "second.csv", some_corrected_some_late)
+    with pytest.raises(ConflictError, match=r"holds other\.csv .* names no ids"):
+        live.import_file(second, tmp_path / "mapping.yaml", correct=True)
 
 
 def test_a_wave_that_changed_since_it_was_looked_at_is_looked_at_again(

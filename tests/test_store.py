@@ -487,6 +487,46 @@ def test_a_batch_is_undone_by_name_and_once(store: Store) -> None:
         store.undo_batch("acme", second.id[:-1])
 
 
+def test_a_correction_takes_over_who_it_names_and_gives_them_back(store: Store) -> None:
+    store.add_engagement(declared(), **FRAMEWORK)
+
+    def correct(*respondents: str, source: str) -> Any:
+        corrects = {one.id: one.path for one in store.batches("acme", "w1")}
+        told = {"corrected": {"new": 0, "replaced": 1, "identical": 0}}
+        return take_in(store, *respondents, source=source, corrects=corrects, quality=told)
+
+    def held() -> list[list[str]]:
+        found = []
+        for one in store.batches("acme", "w1"):
+            people = pq.read_table(store.batch_path(one))["respondent"].to_pylist()
+            assert len(people) == one.rows
+            found.append(people)
+        assert store.check() == []
+        assert [one for one in store.orphans(older_than_seconds=0) if one.parent.name == "acme"] == []
+        return found
+
+    first = take_in(store, "r1", "r2", "r3", source="first.csv")
+    correct("r2", "r9", source="second.csv")
+    assert held() == [["r1", "r3"], ["r2", "r9"]]
+    third = correct("r2", "r3", source="third.csv")
+    assert held() == [["r1"], ["r9"], ["r2", "r3"]]
+    assert [one.rows_imported for one in store.batches("acme")] == [3, 2, 2]
+    assert third.quality["corrected"]["replaced"] == 1
+    with pytest.raises(ConflictError) as refused:
+        store.undo_batch("acme", first.id)
+    says(refused, first.id, third.id)
+    with pytest.raises(ConflictError) as refused:
+        take_in(store, "r1", source="fourth.csv", corrects={first.id: first.path})
+    says(refused, "changed since the correction was looked at")
+    store.undo_batch("acme")
+    assert held() == [["r1", "r3"], ["r2", "r9"]]
+    store.undo_batch("acme")
+    assert held() == [["r1", "r2", "r3"]]
+    assert store.batches("acme") == [first]
+    take_in(store, "r9", source="second.csv")
+    assert held() == [["r1", "r2", "r3"], ["r9"]]
+
+
 def test_only_a_finished_parquet_file_from_the_staging_folder_is_taken_in(
     store: Store, tmp_path: Path
 ) -> None:

@@ -20,6 +20,7 @@ from cxlib.framework import Framework, parse_framework
 from cxlib.instrument import Instrument
 from cxlib.language import Words
 from cxlib.ordering import GATE, Sequence, sensitivity, sequence
+from cxlib.quality import completeness, told
 from cxlib.tables import Html
 from tests.drawn import Drawn, cx7, drawn, harbour
 from tests.samples import BAKERY, Sample, bakery, people, sample
@@ -141,6 +142,8 @@ def blocks(instrument: Instrument) -> dict[str, Html | None]:
         "lenses": tables.lenses(whole, instrument, metrics=measured()),
         "appendix": tables.appendix(whole, by_role, instrument),
         "evidence": tables.evidence(distribution(), instrument, step=STEP),
+        "completeness": tables.completeness(completeness(distribution(), instrument), instrument),
+        "quality": tables.quality(told([{"rejected": 7}], [True], 5), instrument, threshold=5),
         "next_moves": tables.next_moves(whole, instrument, step=STEP, recommendations=plan),
         "moves": tables.next_moves(whole, instrument, step=STEP),
         "recommendations": tables.recommendations(plan, instrument),

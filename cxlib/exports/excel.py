@@ -26,7 +26,9 @@ _LINE: Final = 15
 _NOT_IN_NAMES: Final = re.compile(r"[\[\]:*?/\\]")
 # Fields that are shares [0–1], by how their names end; and counts, which have no decimals.
 _SHARES: Final = ("share", "_share", "top_box", "bottom_box")
-_COUNTS: Final = ("n", "invited", "population", "items", "count")
+_COUNTS: Final = (
+    "n", "invited", "population", "items", "count", "answered", "dont_know", "not_applicable", "blank",
+)  # fmt: skip
 # The cut of results.json that is none.
 EVERYONE: Final = "everyone"
 
@@ -82,6 +84,9 @@ def sheets(results: Mapping[str, Any], _: Words) -> Iterator[Sheet]:
     )
     yield _of(_("Participation"), _("Who answered, a row a role"), results["participation"])
     yield _of(_("Response"), _("Invited and answered, by unit"), results["response"])
+    # A run of an earlier schema has none.
+    complete = results.get("completeness", ())
+    yield _of(_("Completeness"), _("How complete the answers are, a row a step"), complete)
     order = results["sequence"]
     yield _of(
         _("Sequence"),

@@ -52,10 +52,7 @@ def give_back(connection: Connection, wave_key: int, batch_key: int) -> None:
     """Take a batch out of its wave: whom it replaced counts again where they were last, others not at all."""
     mine = (respondent.c.wave == wave_key) & (respondent.c.batch == batch_key)
     before = _before()
-    connection.execute(
-        update(respondent).where(mine, before.is_not(None)).values(batch=before),
-        execution_options={"synchronize_session": False},
-    )
+    connection.execute(update(respondent).where(mine, before.is_not(None)).values(batch=before))
     counts_again = exists().where(
         respondent.c.wave == replaced.c.wave,
         respondent.c.pseudonym == replaced.c.pseudonym,

@@ -64,7 +64,7 @@ class Scales:
         self._sets: dict[str, list[dict[str, int]]] = {}
         self._owners: dict[str, list[str]] = {}
 
-    def words(self, id_: str) -> list[dict[str, int]]:
+    def worded(self, id_: str) -> list[dict[str, int]]:
         """Return the labels of an item or question, label → level, a set for each language and source."""
         if id_ not in self._sets:
             self._sets[id_] = [one for one in self._worded(id_) if one]
@@ -74,7 +74,7 @@ class Scales:
         """Say which items answers are of, where their words stand on no other: item → share of them [0–1]."""
         if not self._owners:
             for id_ in self._framework.scales:
-                for label in {folded(label) for words in self.words(id_) for label in words}:
+                for label in {folded(label) for words in self.worded(id_) for label in words}:
                     self._owners.setdefault(label, []).append(id_)
         found: dict[str, int] = {}
         for text, times in answers.items():
@@ -112,7 +112,7 @@ class Scales:
             Text → how often it was given; blank ones left out.
         """
         levels = self._framework.scales[id_].levels
-        sets = self.words(id_)
+        sets = self.worded(id_)
         known: dict[str, set[int]] = {}
         for words in sets:
             for label, level in words.items():

@@ -50,6 +50,7 @@ def collect(
     out: Path,
     rejects: Path | None,
     force: bool = False,
+    left_out: np.ndarray | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Imported:
     """Convert a survey file by its mapping, and leave out the rows that break it.
@@ -84,7 +85,7 @@ def collect(
         check_free(rejects, force=force)
     planned = plan(mapping, scales, roles, segments)
     with closing(open_mapped(path, mapping)) as survey:
-        reader = Reader(survey, path.name, planned, key)
+        reader = Reader(survey, path.name, planned, key, left_out=left_out)
         seen = reader.seen
         with suppress(_BrokenError), writer(out, planned.schema) as write:
             reader.read_all(write, progress)
@@ -92,11 +93,13 @@ def collect(
                 refuse(seen, path.name, mapping)
             else:
                 raise _BrokenError
+        screening = reader.screener.found()[0]
         if not seen.rejected.cells:
-            return imported(seen, planned, path.name, survey.sha256, survey.source)
+            found = imported(seen, planned, path.name, survey.sha256, survey.source)
+            return replace(found, screening=screening)
         again = reader.respondents.repeated()
         del reader
-    return _sorted_out(path, planned, key, again, out, rejects)
+    return replace(_sorted_out(path, planned, key, again, left_out, out, rejects), screening=screening)
 
 
 def _sorted_out(
@@ -104,6 +107,7 @@ def _sorted_out(
     planned: Plan,
     key: bytes,
     again: tuple[np.ndarray, np.ndarray],
+    dropped: np.ndarray | None,
     out: Path,
     rejects: Path | None,
 ) -> Imported:
@@ -118,7 +122,7 @@ def _sorted_out(
             reasons.update(_kind(one.reason) for one in problems)
 
     with closing(open_mapped(path, mapping)) as survey:
-        keeper, judge = (Reader(survey, path.name, planned, key) for _ in range(2))
+        keeper, judge = (Reader(survey, path.name, planned, key, left_out=dropped) for _ in range(2))
         width = len(survey.header)
         beside = (
             nullcontext(_nowhere)

@@ -35,6 +35,7 @@ from cxlib.mapping import DateMapping, DimensionMapping, ItemMapping, MappingSpe
 
 LONGEST_SEGMENT: Final = 200
 LONGEST_COMMENT: Final = 2000
+SHOWN_VALUES: Final = 8
 ISO_DATE: Final = DateMapping.model_fields["format"].default
 # What spreadsheets and survey tools leave around a text without showing it.
 _UNSEEN: Final = (
@@ -56,6 +57,13 @@ _WHOLE: Final = re.compile(r"-?[0-9]{1,9}(?:\.0{1,9})?")
 _ISO_MOMENT: Final = re.compile(
     r"(\d{4}-\d{2}-\d{2})(?:[T ]\d{2}:\d{2}(?::\d{2}(?:[.,]\d+)?)?(?:Z|[+-]\d{2}:?\d{2})?)?"
 )
+# A time behind a day, as survey tools write it: "10:22", "10:22:31 AM GMT+1", "T08:15:00.000Z".
+_TIME: Final = re.compile(
+    r"[T,]?\s*\d{1,2}:\d{2}(?::\d{2}(?:[.,]\d{1,9})?)?\s*(?:[ap]\.?\s?m\.?)?\s*(?:Z|UTC|GMT)?"
+    r"(?:[+-]\d{1,2}(?::?\d{2})?)?",
+    re.IGNORECASE,
+)
+_HAS_TIME: Final = re.compile(r"%[HIMSpzZXcTfRr]")
 # Days as a spreadsheet counts them, of this and the last century.
 _SERIAL: Final = re.compile(r"[1-7][0-9]{4}(?:\.[0-9]+)?")
 _EPOCH: Final = date(1899, 12, 30)
@@ -199,9 +207,13 @@ def _segment_text(text: str) -> str | Rejection:
 def _segment_converter(spec: DimensionMapping) -> Convert:
     lookup = _Lookup()
     lookup.add(spec.values.items())
+    known = tuple(dict.fromkeys(spec.values.values()))
+    some = ", ".join(known[:SHOWN_VALUES]) + (" …" if len(known) > SHOWN_VALUES else "")
 
     def convert_segment(text: str) -> str | Rejection:
         found = lookup.find(text) if spec.values else None
+        if found is None and spec.others == "refuse" and clean(text):
+            return Rejection("not among the values of the mapping", f"one of {some}", known)
         return _segment_text(text if found is None else str(found))
 
     return convert_segment
@@ -218,7 +230,8 @@ def _date_converter(spec: DateMapping, blank: Collection[str]) -> Convert:
         try:
             if spec.format == ISO_DATE and (moment := _ISO_MOMENT.fullmatch(text)):
                 return date.fromisoformat(moment[1])
-            return datetime.strptime(text, spec.format).date()
+            day = text if _HAS_TIME.search(spec.format) else day_part(text)
+            return datetime.strptime(day, spec.format).date()
         except ValueError:
             expected = f"{spec.format}, as in {example}"
             if _SERIAL.fullmatch(text):
@@ -227,6 +240,12 @@ def _date_converter(spec: DateMapping, blank: Collection[str]) -> Convert:
             return Rejection("ambiguous or unknown date: choose the format", expected)
 
     return convert_date
+
+
+def day_part(text: str) -> str:
+    """Return a moment without its time of day: "2026/03/15" of "2026/03/15 10:22:31 AM GMT+1"."""
+    at = next((at for at, char in enumerate(text) if char in "T, " and text[:at].strip()), len(text))
+    return text[:at] if _TIME.fullmatch(text[at:]) else text
 
 
 def words(text: str) -> str:

@@ -28,7 +28,8 @@ from cxlib.mapping import MappingSpec
 from cxlib.pseudonyms import Respondents
 from cxlib.rejected import Rejected
 from cxlib.rejects import MARKS, Returned, returned
-from cxlib.sources import TOTALS, Batch, Part, PartSurvey, Source, SurveyFile, open_survey, widened
+from cxlib.screening import Screener, Screening
+from cxlib.sources import PRIVATE, TOTALS, Batch, Part, PartSurvey, Source, SurveyFile, open_survey, widened
 
 MOST_SEGMENT_VALUES: Final = 10_000
 SHOWN_CONVERSIONS: Final = 20
@@ -67,6 +68,7 @@ class Imported:
     converted : texts that were read as something else, what as, and how often; the most frequent first.
     rejected : rows that break the mapping and were left out, where the good ones were asked for.
     reasons : why, with the number of cells; the most frequent first.
+    screening : which responses are partial, tests, hurried …, and what of that was left out.
     is_back : whether these are rows that were rejected before, and corrected.
     """
 
@@ -88,6 +90,7 @@ class Imported:
     converted: tuple[tuple[str, str, int], ...] = ()
     rejected: int = 0
     reasons: Mapping[str, int] = field(default_factory=dict)
+    screening: Screening | None = None
     is_back: bool = False
 
 
@@ -100,11 +103,12 @@ def convert(
     segments: Sequence[str],
     key: bytes,
     out: Path | None,
+    left_out: np.ndarray | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Imported:
     """Convert a survey file by its mapping, all or nothing, in one pass.
 
-    Memory is bounded but for 24 bytes a row, by which repeated ids are found.
+    Memory is bounded but for 45 bytes a row, by which repeated ids are found and responses screened.
 
     Parameters
     ----------
@@ -122,6 +126,8 @@ def convert(
         Parquet file to write: respondent, shard, role, the segments, date, then an int8 column an item,
         sorted, and a text column an open question, named by `frames.COMMENT` and its id. The same input
         gives the same bytes. None: a dry run, nothing is written.
+    left_out
+        Numbers of the rows that are not read, sorted; see :func:`cxlib.choosing.chosen_rows`.
     progress
         Called now and then with the bytes done and the bytes in all.
 
@@ -135,13 +141,14 @@ def convert(
         raise ContractError(f"a key of {len(key)} bytes; expected 16–64")
     planned = plan(mapping, scales, roles, segments)
     with closing(open_mapped(path, mapping)) as survey:
-        reader = Reader(survey, path.name, planned, key)
+        reader = Reader(survey, path.name, planned, key, left_out=left_out)
         with writer(out, planned.schema) as write:
             reader.read_all(write, progress)
             refuse(reader.seen, path.name, mapping, or_collect=mapping.long is None)
         if progress is not None:
             progress(survey.size, survey.size)
-        return imported(reader.seen, planned, path.name, survey.sha256, survey.source)
+        found = imported(reader.seen, planned, path.name, survey.sha256, survey.source)
+        return replace(found, screening=reader.screener.found()[0])
 
 
 def read_part(
@@ -196,6 +203,13 @@ def _positions(survey: SurveyFile, name: str, mapping: MappingSpec) -> tuple[dic
             )
         else:
             found[wanted] = places[0]
+    private = [one for one in found if survey.layout.kinds[found[one]] == PRIVATE and one != mapping.id]
+    if private:
+        raise IngestError(
+            f"mapping {mapping.mapping} reads {', '.join(map(shown, private))}, where {survey.layout.tool} "
+            "writes names or addresses; they are never stored",
+            fix="Take the column out of the mapping; as `id` it becomes a pseudonym.",
+        )
     if problems:
         headers = ", ".join(shown(header) for header in survey.header[:6])
         more = f" and {len(survey.header) - 6} more" if len(survey.header) > 6 else ""
@@ -317,9 +331,21 @@ class Seen:
 
 
 class Reader:
-    """Reads one survey file, or the part of one that is called `part`, by a plan."""
+    """Reads one survey file, or the part of one that is called `part`, by a plan.
 
-    def __init__(self, survey: SurveyFile, name: str, plan: Plan, key: bytes, part: str = "") -> None:
+    `left_out` numbers the rows that are not read, as somebody chose.
+    """
+
+    def __init__(
+        self,
+        survey: SurveyFile,
+        name: str,
+        plan: Plan,
+        key: bytes,
+        part: str = "",
+        *,
+        left_out: np.ndarray | None = None,
+    ) -> None:
         self._survey, self._name, self._plan, self._key = survey, name, plan, key
         positions, notes = _positions(survey, name, plan.mapping)
         self._columns = {
@@ -335,13 +361,15 @@ class Reader:
         header = plan.mapping.id
         self._id = None if header is None else positions[header]
         self.id_named = None if header is None else _named(header, positions)
-        self.respondents = Respondents(key, self.id_named, self._id or 0)
+        self.respondents = Respondents(key, self.id_named, self._id or 0, plan.mapping.survey)
         self._of = f" of {part}" if part else ""
         self._rejected = Rejected(self._of)
         self._coded = {column.place for column in self._columns.values()} - {self._id}
         texts = {column.place for column in self._comments.values()}
         self._read = {*self._coded, *texts, *(survey.readable if self._id is None else (self._id,))}
-        used = set(positions.values())
+        self._left_out = left_out
+        self.screener = Screener.of(plan.mapping, survey, plan.scales)
+        used = {*positions.values(), *self.screener.columns}
         unread = [one for place, one in enumerate(survey.header) if place not in used]
         self.seen = Seen(
             self._rejected,
@@ -369,17 +397,23 @@ class Reader:
         """Convert batch by batch; from the first rejected row on there is nothing to keep: None."""
         for batch in self.batches():
             table = self.table(batch)
+            if not self._of:  # a part knows neither the median nor who stands in another
+                self.screener.look(batch, table)
             yield None if self._rejected.cells else table
 
     def batches(self, *, every: bool = False) -> Iterator[Batch]:
         """Hand out the rows that hold anything: the columns that are read, or `every` one that is text."""
-        columns = self._read | (set(self._survey.readable) if every else set())
+        columns = self._read | self.screener.columns | (set(self._survey.readable) if every else set())
         for batch in self._survey.batches(columns, self._coded):
             if batch.misfits:
                 self.seen.misfits += len(batch.misfits)
                 rows = np.array([row for row, _ in batch.misfits])
                 self._rejected.add(rows, -1, None, map(self.misfit, batch.misfits))
-            yield self._without_totals(self._without_empty_rows(batch))
+            batch = self._without_totals(self._without_empty_rows(batch))
+            if self._left_out is not None:
+                is_kept = ~np.isin(batch.rows, self._left_out)
+                batch = replace(chosen(batch, is_kept), misfits=batch.misfits, raw=batch.raw)
+            yield batch
 
     def misfit(self, found: tuple[int, int]) -> tuple[str, str, str]:
         """Say what is wrong with a row of so many fields: reason, found and expected."""
@@ -390,7 +424,7 @@ class Reader:
     def judge(self, batch: Batch) -> Rejected:
         """Say what of some rows breaks the mapping, ids that stand elsewhere again aside; keep nothing."""
         self._rejected = Rejected(self._of, kept=sys.maxsize)
-        self.respondents = Respondents(self._key, self.id_named, self._id or 0)
+        self.respondents = Respondents(self._key, self.id_named, self._id or 0, self._plan.mapping.survey)
         self.table(batch)
         return self._rejected
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from cxlib.choosing import chosen_rows
 from cxlib.collecting import collect
 from cxlib.correcting import Difference, difference
 from cxlib.datasets import Part, convert_dataset
@@ -35,6 +36,7 @@ class How:
     on_error : "refuse" the file where a row breaks the mapping, or "collect" such rows and keep the others.
     rejects : where the rows that were left out are written; by default beside the file.
     force : write over such a file.
+    drop : kinds of responses that are left out; see :mod:`cxlib.screening`.
     correct : let the file replace what its respondents answered before in this wave.
     confirm : asked before anything is replaced, with what would be; by default nobody is asked.
     progress : called with bytes read and bytes in all.
@@ -44,6 +46,7 @@ class How:
     on_error: str = REFUSE
     rejects: Path | None = None
     force: bool = False
+    drop: tuple[str, ...] = ()
     correct: bool = False
     confirm: Callable[[Difference], bool] | None = None
     progress: Callable[[int, int], None] | None = None
@@ -77,15 +80,24 @@ class Import:
     rejects: Path | None = None
 
 
-def unchanged(same: BatchRecord, *, corrects: bool) -> Import:
+def unchanged(same: BatchRecord, how: How) -> Import:
     """Answer for a file that is in its wave already.
 
     Raises
     ------
     ConflictError
-        If it is to correct, and what it says was corrected since: nobody can be told that it is so.
+        If it came in with another choice of what to leave out; or it is to correct, and what it says was
+        corrected since: nobody can be told that it is so.
     """
-    if corrects and same.rows < same.rows_imported:
+    choice = tuple(same.quality.get("screening", {}).get("choice", ()))
+    if choice != how.drop:
+        was, now = (f"--drop {','.join(one)}" if one else "nothing left out" for one in (choice, how.drop))
+        raise ConflictError(
+            f"{same.source_name} is in wave {same.wave} already, as batch {same.id}, with {was}; "
+            f"asked for: {now}",
+            fix=f"Undo it first (cx undo … --batch {same.id}), and import it again.",
+        )
+    if how.correct and same.rows < same.rows_imported:
         gone = same.rows_imported - same.rows
         raise ConflictError(
             f"{same.source_name} is in wave {same.wave} already, as batch {same.id}, and {gone:,} of its "
@@ -161,6 +173,12 @@ class Intake:
                 f"{self.path.name}/ is a dataset in parts: rows are collected from one file",
                 fix="Import it without --on-error collect, or write it as one file.",
             )
+        if self.how.drop and self.parts:
+            raise IngestError(
+                f"{self.path.name}/ is a dataset in parts, which are read by themselves: who hurried or "
+                "stands twice is known of one file",
+                fix="Leave such rows out before the parts are written, or import one file.",
+            )
         if self.how.rejects is not None and self.how.rejects.resolve() == self.path.resolve():
             raise ConflictError(
                 f"the rejected rows would be written over {self.path.name} itself",
@@ -193,9 +211,16 @@ class Intake:
                 self.parts, self.path.name, self.spec, key=key, spread=self.eng.spread, **how
             )
         how["key"] = self.eng.store.pseudonym_key(self.eng.slug)
+        screening = None
+        if self.how.drop:
+            about = {name: how[name] for name in ("scales", "roles", "segments", "key")}
+            screening, how["left_out"] = chosen_rows(self.path, self.spec, self.how.drop, **about)
         if self.how.on_error == COLLECT:
-            return collect(self.path, self.spec, rejects=self._rejects(), force=self.how.force, **how)
-        return convert(self.path, self.spec, **how)
+            found = collect(self.path, self.spec, rejects=self._rejects(), force=self.how.force, **how)
+        else:
+            found = convert(self.path, self.spec, **how)
+        # What was left out is none of what was converted, and counts among what was found.
+        return found if screening is None else replace(found, screening=screening)
 
     def _left(self, found: Imported, change: Difference | None, written: Path | None) -> Import | None:
         """Say why nothing is taken in; None where it is."""
@@ -229,6 +254,8 @@ def account(found: Imported, change: Difference | None) -> dict[str, Any]:
         "empty": found.empty,
         "converted": [list(one) for one in found.converted],
     }
+    if found.screening is not None:
+        told["screening"] = found.screening.to_plain()
     if found.is_back:
         told["is_back"] = True
     if change is not None:

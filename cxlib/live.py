@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Self
 from cxlib import anonymity, estimates, quality, reviewing
 from cxlib.anonymity.comments import Comment, Pools, shown
 from cxlib.anonymity.rereleases import Issued
+from cxlib.answered import form_answered
 from cxlib.commentary import Commentary, CommentarySpec, ToneSpec, composed
 from cxlib.creation import check_fit
 from cxlib.datasets import Part, dataset_digest, find_parts
@@ -153,7 +154,7 @@ class LiveEngagement(Engagement):
     def import_file(
         self,
         path: Path,
-        mapping: Path,
+        mapping: Path | None = None,
         *,
         wave: str | None = None,
         new_wave: bool = False,
@@ -162,12 +163,17 @@ class LiveEngagement(Engagement):
         progress: Callable[[int, int], None] | None = None,
         **how: Any,
     ) -> Import:
-        """Import a survey file by a mapping file: all of it or nothing, unless asked otherwise.
+        """Import a survey file by a mapping file, or by the codes its columns bear: all of it, or nothing.
+
+        What breaks the mapping is left out where that is asked for.
 
         Parameters
         ----------
         path
             A survey file, or the folder of a dataset in Parquet parts.
+        mapping
+            What its columns mean; None for an answer to a form that `cx form` wrote, or where each column
+            bears its code, see :mod:`cxlib.proposals.coded`.
         wave
             The wave it belongs to; by default the one in hand.
         new_wave
@@ -193,8 +199,11 @@ class LiveEngagement(Engagement):
         """
         chosen = How(dry_run=dry_run, progress=progress, **how)
         path = Path(path)
-        document = read_document(Path(mapping))
-        spec = validate(MappingSpec, document)
+        document = read_document(Path(mapping)) if mapping is not None else None
+        if document is None:
+            from cxlib.proposals import mapping_by_codes, wanted_of, wave_told  # heavy, and needed here alone
+
+            wave = wave_told(path, wave)
         target = wave or self.wave_id
         known = [one.id for one in self.store.waves(self._slug)]
         if target not in known and not new_wave:
@@ -216,6 +225,10 @@ class LiveEngagement(Engagement):
                     fix="Give the changed framework a new version number.",
                 )
         asked = framework or self._framework_of(target if target in known else known[-1])
+        if document is None:
+            form = form_answered(self.store, self.spec, asked, path)
+            document = form.document if form else mapping_by_codes(path, wanted_of(self.spec, asked))
+        spec = validate(MappingSpec, document)
         parts: tuple[Part, ...] = ()
         if path.is_dir():
             parts = find_parts(path, wave=target, mapped=spec.columns)
@@ -226,7 +239,7 @@ class LiveEngagement(Engagement):
         else:
             raise NotFoundError(f"no file {path}", fix="Check the path.")
         if target in known and (same := self.store.find_batch(self._slug, target, digest, document.digest)):
-            return unchanged(same, corrects=chosen.correct)
+            return unchanged(same, chosen)
         return Intake(self, target, target in known, path, parts, digest, document, spec, asked, chosen).run()
 
     def imports(self) -> pd.DataFrame:
@@ -235,7 +248,8 @@ class LiveEngagement(Engagement):
         Returns
         -------
         Columns batch, file, imported [respondents], counted [of them, by now], rejected [rows], replaced
-        [earlier answers], empty [rows], reasons {why: cells}, converted [(text, meaning, times)].
+        [earlier answers], empty [rows], left_out {kind: responses}, reasons {why: cells}, converted [(text,
+        meaning, times)].
         """
         import pandas as pd
 
@@ -248,6 +262,7 @@ class LiveEngagement(Engagement):
                 "rejected": one.quality.get("rejected", 0),
                 "replaced": one.quality.get("corrected", {}).get("replaced", 0),
                 "empty": one.quality.get("empty", 0),
+                "left_out": one.quality.get("screening", {}).get("dropped", {}),
                 "reasons": one.quality.get("reasons", {}),
                 "converted": one.quality.get("converted", []),
             }

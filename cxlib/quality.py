@@ -42,6 +42,7 @@ def told(imports: Iterable[Mapping[str, Any]], has_ids: Iterable[bool], threshol
 
     Returns
     -------
+    left_out : kind → responses that were left out by somebody's choice; None as below.
     files, files_without_ids : how many. rejected, replaced : rows, over all files; None for fewer than the
     threshold, and some. reasons : why rows were rejected, as kinds, sorted.
     """
@@ -57,7 +58,17 @@ def told(imports: Iterable[Mapping[str, Any]], has_ids: Iterable[bool], threshol
         "rejected": _or_few(rejected, threshold),
         "replaced": _or_few(replaced, threshold),
         "reasons": sorted(kinds),
+        "left_out": _left_out(found, threshold),
     }
+
+
+def _left_out(imports: Iterable[Mapping[str, Any]], threshold: int) -> dict[str, int | None]:
+    """Add up what was left out by choice, by kind; kinds that nobody chose are not among them."""
+    sums: dict[str, int] = {}
+    for one in imports:
+        for kind, n in one.get("screening", {}).get("dropped", {}).items():
+            sums[kind] = sums.get(kind, 0) + int(n)
+    return {kind: _or_few(n, threshold) for kind, n in sums.items()}
 
 
 def _or_few(n: int, threshold: int) -> int | None:

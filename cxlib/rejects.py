@@ -11,6 +11,7 @@ import os
 import re
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final, TypeAlias
 
@@ -21,6 +22,7 @@ from cxlib.errors import ConflictError, IngestError
 from cxlib.files import replaced
 from cxlib.mapping import SourceSpec
 from cxlib.sources.base import TEXT, Batch, Source, SurveyFile
+from cxlib.sources.presets import Layout
 
 ROW: Final = "cx row"
 REASON: Final = "cx reason"
@@ -142,6 +144,10 @@ class Returned:
     @property
     def source(self) -> Source:
         return self._survey.source
+
+    @property
+    def layout(self) -> Layout:
+        return replace(self._survey.layout, names=self.header)
 
     @property
     def done(self) -> int:

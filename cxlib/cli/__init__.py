@@ -20,9 +20,11 @@ import typer
 from cxlib.cli import anonymity as _anonymity
 from cxlib.cli import batch as _batch
 from cxlib.cli import comments as _comments
+from cxlib.cli import form as _form
 from cxlib.cli import framework as _framework
 from cxlib.cli import gate as _gate
 from cxlib.cli import imports as _imports
+from cxlib.cli import mapping as _mapping
 from cxlib.cli import printing
 from cxlib.cli import registers as _registers
 from cxlib.cli import runs as _runs
@@ -44,7 +46,8 @@ app = typer.Typer(
 app.add_typer(_framework.app, name="framework")
 app.add_typer(_gate.users, name="user")
 for _command in (
-    _imports.imports, _registers.add, _anonymity.anonymity, _comments.comments, _runs.comment, _runs.approve,
+    _imports.imports, _registers.add, _form.form, _anonymity.anonymity, _comments.comments, _runs.comment,
+    _runs.approve,
     _runs.export, _runs.runs, _batch.batch, _gate.publish, _gate.unpublish, _gate.link, _gate.links,
     _gate.revoke, _gate.serve, _gate.audit,
 ):  # fmt: skip
@@ -99,17 +102,25 @@ def init(
     print(f"Created {spec.engagement}: {spec.name}")
     waves = ", ".join(one.id for one in spec.waves)
     print(f"  roles {', '.join(spec.roles)}; waves {waves}; smallest group {spec.anonymity.scores}")
-    print(f"Next: cx import {spec.engagement} SURVEY.csv --mapping MAPPING.yaml")
+    print(f"Next: cx import {spec.engagement} SURVEY.csv --mapping MAPPING.yaml (cx map proposes one)")
+
+
+app.command("map")(_mapping.map_)
 
 
 @app.command("import")
 def import_(
-    engagement: Engagement,
-    file: Annotated[
-        Path,
-        typer.Argument(help="The survey export: CSV, TSV, XLSX, Parquet, or a folder of Parquet parts."),
+    engagement: Annotated[
+        str, typer.Argument(help="The engagement's name; a file alone is only shown, as it is understood.")
     ],
-    mapping: Annotated[Path, typer.Option(help="The mapping file: which column is what.")],
+    file: Annotated[
+        Path | None,
+        typer.Argument(help="The survey export: CSV, TSV, XLSX, Parquet, or a folder of Parquet parts."),
+    ] = None,
+    mapping: Annotated[
+        Path | None,
+        typer.Option(help="The mapping file: which column is what; not needed where columns bear codes."),
+    ] = None,
     wave: Wave = None,
     new_wave: Annotated[bool, typer.Option(help="Add the wave if it is not there yet.")] = False,
     framework: Annotated[
@@ -127,6 +138,12 @@ def import_(
         Path | None, typer.Option(help="Where collected rows are written; by default beside the file.")
     ] = None,
     force: Annotated[bool, typer.Option(help="Write over such a file.")] = False,
+    drop: Annotated[
+        str | None,
+        typer.Option(
+            help="Leave out responses, by commas: partial, test, duplicate, speeder, straightliner."
+        ),
+    ] = None,
     correct: Annotated[
         bool, typer.Option(help="Corrections and late answers: replace by id what is there, add the rest.")
     ] = False,
@@ -134,11 +151,22 @@ def import_(
     as_json: Json = False,
 ) -> None:
     """Import a survey file, all of it or nothing; the same file twice changes nothing."""
+    if file is None:
+        if not Path(engagement).is_file():
+            raise NotFoundError(f"no file {engagement}", fix="cx import ENGAGEMENT FILE imports one.")
+        _mapping.look_only(Path(engagement))
+        return
     how: dict[str, Any] = {"on_error": on_error, "rejects": rejects, "force": force}
+    if drop is not None:
+        from cxlib.screening import chosen_kinds
+
+        how["drop"] = chosen_kinds(drop)
     if correct:
         how |= {"correct": True, "confirm": _imports.asking(file, yes=yes)}
     asked = _framework.load(framework) if framework else None
     many = workers if file.is_dir() else 1
+    if mapping is None and file.is_file() and not as_json:
+        _mapping.show_before(file, engagement, printing.say())
     with _live(engagement, None, cluster, many) as eng, _progress(file, quiet=as_json) as progress:
         done = eng.import_file(
             file,

@@ -70,6 +70,10 @@ def _told(quality: Mapping[str, Any]) -> list[str]:
             f"{corrected['new']:,} were new, {corrected['replaced']:,} replaced earlier answers, "
             f"{corrected['identical']:,} were there already"
         )
+    if screening := quality.get("screening"):
+        from cxlib.screening import Screening
+
+        out += Screening.from_plain(screening).sentences
     if quality.get("empty"):
         out.append(f"{quality['empty']:,} empty rows")
     converted = quality.get("converted", [])
@@ -133,6 +137,7 @@ def as_data(done: Import) -> dict[str, Any]:
         "rejected": found.rejected if found else 0,
         "reasons": dict(found.reasons) if found else {},
         "rejects": str(done.rejects) if done.rejects else None,
+        "screening": found.screening.to_plain() if found and found.screening else None,
     }
     if change is not None:
         told["change"] = {
@@ -145,7 +150,7 @@ def as_data(done: Import) -> dict[str, Any]:
     return told
 
 
-def print_import(done: Import, engagement: str, file: Path, mapping: Path) -> None:
+def print_import(done: Import, engagement: str, file: Path, mapping: Path | None) -> None:
     """Say what an import did, or would do."""
     found, batch, change = done.found, done.batch, done.change
     if found is None:
@@ -169,6 +174,11 @@ def print_import(done: Import, engagement: str, file: Path, mapping: Path) -> No
     print("  " + ", ".join(f"{role} {count}" for role, count in found.roles.items()))
     for note in found.notes:
         print(f"  {printing.legible(note)}")
+    if found.screening is not None:
+        for line in found.screening.sentences:
+            print(f"  {line}")
+        if done.state == "dry run" and (kinds := found.screening.kept):
+            print(f"  --drop {','.join(kinds)} would leave them out")
     if found.columns_ignored:
         print(f"  columns not in the mapping, left out: {printing.legible(', '.join(found.columns_ignored))}")
     if found.rejected:
@@ -178,6 +188,7 @@ def print_import(done: Import, engagement: str, file: Path, mapping: Path) -> No
             f"Left out: {printing.near(done.rejects)} holds these rows as respondents gave them, with the "
             "reasons. Keep it as safe as the survey,"
         )
-        print(f"correct it, then: cx import {engagement} {printing.near(done.rejects)} --mapping {mapping}")
+        by = f" --mapping {mapping}" if mapping is not None else ""
+        print(f"correct it, then: cx import {engagement} {printing.near(done.rejects)}{by}")
     if done.state == "imported":
         print(f"Next: cx report {engagement} --wave {done.wave}")

@@ -9,6 +9,8 @@ from typing import Final, Protocol
 import numpy as np
 import pyarrow as pa
 
+from cxlib.sources.presets import Layout
+
 DELIMITERS: Final = {",": "comma", ";": "semicolon", "\t": "tab", "|": "vertical bar"}
 TEXT: Final = pa.string()
 CODED: Final = pa.dictionary(pa.int32(), pa.string())
@@ -58,10 +60,12 @@ class Batch:
 class SurveyFile(Protocol):
     """A survey file that was recognised, and can be read once.
 
-    `readable` holds the positions of the columns that can be text; `done` counts bytes, up to `size`.
+    `layout` says what its first rows are; `header` are the names of its columns. `readable` holds the
+    positions of the columns that can be text; `done` counts bytes, up to `size`.
     """
 
     source: Source
+    layout: Layout
     header: list[str]
     readable: list[int]
     size: int

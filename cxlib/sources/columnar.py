@@ -12,6 +12,7 @@ import pyarrow.parquet
 
 from cxlib.errors import IngestError
 from cxlib.sources.base import TEXT, Batch, Source
+from cxlib.sources.presets import Layout
 
 
 class ParquetSurvey:
@@ -30,6 +31,7 @@ class ParquetSurvey:
         except (pa.ArrowException, OSError) as error:
             raise self._damaged(error) from None
         self.header = list(self._schema.names)
+        self.layout = Layout(self.header)
         self.readable = [i for i, kind in enumerate(self._schema.types) if _is_plain(kind)]
 
     def close(self) -> None:

@@ -4,7 +4,7 @@ pyarrow alone cannot be trusted with it: a quotation mark that is never closed m
 that follow in silence, and it knows row numbers only without threads.
 
 Rows are numbered as a spreadsheet shows them: the header is row 1, and a line break inside quotation
-marks does not begin a row.
+marks does not begin a row. Where a survey tool writes several rows of headers, the answers begin below.
 """
 
 from __future__ import annotations
@@ -26,11 +26,13 @@ import pyarrow.csv
 from cxlib.errors import IngestError
 from cxlib.mapping import SourceSpec
 from cxlib.sources.base import CODED, DELIMITERS, TEXT, Batch, Source
+from cxlib.sources.presets import LOOKED_AT, laid_out
 
 BLOCK: Final = 16 << 20
 PARSED: Final = 4 << 20
 LONGEST_RECORD: Final = 16 << 20
 QUOTE, NEWLINE, RETURN = b'"\n\r'
+_LINE_END: Final = re.compile(rb"\r\n|\n|\r")
 _SEPARATOR: Final = re.compile(rb'"?sep=([,;\t|])"?\s*', re.IGNORECASE)
 
 _BOMS: Final = (
@@ -139,23 +141,36 @@ class CsvSurvey:
         try:
             self._blocks = self._read_blocks(encoding, is_declared=spec.encoding is not None)
             block, row, has_long_fields = next(self._blocks, (b"", 1, False))
-            first = _first_record(block)
-            named, remarks = _SEPARATOR.fullmatch(first), ()
-            if named:  # a line for Excel, which would stand in the way of everybody else
-                block, row, remarks = block[len(first) :], row + 1, ("its first line names the separator",)
-                first = _first_record(block)
+            # One record more than headers, should the first be a line for Excel.
+            records = _first_records(block, LOOKED_AT + 1)
+            # The last line of a file may be a row of headers, and come by itself for want of a line break.
+            while len(records) <= LOOKED_AT and (more := next(self._blocks, None)):
+                block, has_long_fields = block + more[0], has_long_fields or more[2]
+                records = _first_records(block, LOOKED_AT + 1)
+            remarks: tuple[str, ...] = ()
+            named = _SEPARATOR.fullmatch(records[0]) if records else None
+            if named:  # it would stand in the way of everybody else
+                block, row, records = block[len(records[0]) :], row + 1, records[1:]
+                remarks = ("its first line names the separator",)
+            records = records[:LOOKED_AT]
             declared = spec.delimiter or (named[1].decode() if named else None)
-            delimiter, self.header = _header(self.name, first.decode(), declared, wanted)
+            first = records[0].decode() if records else ""
+            delimiter, header = _header(self.name, first, declared, wanted)
             self._delimiters = delimiter.encode()
             self._check(block, _scan(block, self._delimiters, is_last=True), row)
+            rows = [header, *(_fields(one.decode(), delimiter) for one in records[1:])]
+            self.layout = laid_out(rows, spec.preset, self.name)
+            self.header = self.layout.names
         except BaseException:
             self.close()
             raise
         self.readable = list(range(len(self.header)))
-        self._rest = (block[len(first) :], row + 1, has_long_fields)
+        heads = records[: self.layout.rows]
+        self._rest = (block[sum(map(len, heads)) :], row + self.layout.rows, has_long_fields)
         found = [*recognised]
         found += [] if spec.encoding else ["encoding"]
         found += [] if spec.delimiter else ["separator"]
+        remarks += (self.layout.remark(),) if self.layout.tool else ()
         self.source = Source("csv", encoding, delimiter, tuple(found), remarks)
 
     @property
@@ -333,17 +348,26 @@ def _encoding(name: str, spec: SourceSpec, head: bytes) -> str:
     return marked or declared
 
 
-def _first_record(block: bytes) -> bytes:
-    """Return the first record of a block of whole ones, its line break included."""
-    start = 0
-    while True:
-        ends = [at for at in (block.find(b"\n", start), block.find(b"\r", start)) if at >= 0]
-        if not ends:
-            return block
-        at = min(ends)
-        if block.count(b'"', 0, at) % 2 == 0:
-            return block[: at + 2] if block[at : at + 2] == b"\r\n" else block[: at + 1]
-        start = at + 1
+def _first_records(block: bytes, most: int) -> list[bytes]:
+    """Return the first few records of a block of whole ones, their line breaks included."""
+    found: list[bytes] = []
+    begin = start = quotes = 0
+    while begin < len(block) and len(found) < most:
+        line = _LINE_END.search(block, start)
+        at, end = line.span() if line else (len(block), len(block))
+        quotes += block.count(b'"', start, at)
+        start = end
+        if line is None or quotes % 2 == 0:
+            found.append(block[begin:end])
+            begin = end
+    return found
+
+
+def _fields(record: str, delimiter: str) -> list[str]:
+    try:
+        return next(csv.reader(io.StringIO(record, newline=""), delimiter=delimiter), [""]) or [""]
+    except csv.Error:
+        return [""]
 
 
 def _header(name: str, record: str, declared: str | None, wanted: Collection[str]) -> tuple[str, list[str]]:

@@ -12,6 +12,7 @@ import pyarrow as pa
 from cxlib.errors import ContractError, IngestError, Problem, nearest
 from cxlib.mapping import MappingSpec
 from cxlib.sources.base import TEXT, Batch, Source, SurveyFile
+from cxlib.sources.presets import Layout
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -33,6 +34,10 @@ class WideSurvey:
     columns: list[pa.Array]
     rows: np.ndarray
     done: int = 0
+
+    @property
+    def layout(self) -> Layout:
+        return Layout(self.header)
 
     @property
     def readable(self) -> list[int]:

@@ -16,6 +16,7 @@ from cxlib.errors import IngestError, Problem
 from cxlib.frames import WAVE
 from cxlib.sources.base import CODED, TEXT, Batch, Source
 from cxlib.sources.columnar import ParquetSurvey
+from cxlib.sources.presets import Layout
 
 # What Hive and Spark call a folder of rows without a value.
 _NO_VALUE: Final = "__HIVE_DEFAULT_PARTITION__"
@@ -105,6 +106,7 @@ class PartSurvey:
         self._values = [value for _, value in keys]
         self.source = self._file.source
         self.header = [*self._file.header, *(key for key, _ in keys)]
+        self.layout = Layout(self.header)
         self.readable = [*self._file.readable, *range(self._own, len(self.header))]
         self.size = self._file.size
         self.sha256 = self._file.sha256

@@ -12,6 +12,7 @@ import re
 import zipfile
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any, BinaryIO, Final
 
@@ -21,7 +22,10 @@ import pyarrow as pa
 from cxlib.errors import IngestError, nearest
 from cxlib.mapping import SourceSpec
 from cxlib.sources.base import TEXT, Batch, Source
+from cxlib.sources.presets import LOOKED_AT, Layout, laid_out
 
+# The sheets of a workbook that `cx form` writes, the last one hidden.
+ANSWERS, QUESTIONS, LISTS = "Answers", "Questions", "Lists"
 # What a workbook may unfold to, as trust asks: more comes as CSV, which is streamed and has no limit.
 MOST_BYTES: Final = 50_000_000
 MOST_RATIO: Final = 100
@@ -87,12 +91,18 @@ class WorkbookSurvey:
             self._rows = self._sheet.iter_rows(values_only=True)
             self._header_row = spec.header_row or 1
             above = [next(self._rows, ()) for _ in range(self._header_row)]
-            self.header = self._headers(above[-1] if above else (), merged)
+            below = list(islice(self._rows, LOOKED_AT - 1))
+            self.layout = self._laid_out([above[-1], *below], spec.preset, merged)
+            self.header = self.layout.names
+            # Rows below the headers that were looked at are answers still.
+            self._rows = chain(below[self.layout.rows - 1 :], self._rows)
             self._widths = self._padded()
         except BaseException:
             self.close()
             raise
         self.readable = list(range(len(self.header)))
+        if self.layout.tool:
+            self._remark(self.layout.remark(self._header_row))
         if self._header_row > 1:
             self._remark(f"header in row {self._header_row}, the rows above it not read")
 
@@ -105,7 +115,7 @@ class WorkbookSurvey:
         numbers: list[int] = []
         texts: list[list[str]] = []
         skipped: list[int] = []
-        for number, row in enumerate(self._rows, self._header_row + 1):
+        for number, row in enumerate(self._rows, self._header_row + self.layout.rows):
             if word := _is_total(row):
                 if not self._skip:
                     raise IngestError(
@@ -146,7 +156,7 @@ class WorkbookSurvey:
 
     def _padded(self) -> dict[int, int]:
         """Find columns of numbers that are shown with zeros before them, as ids are: column → digits."""
-        first = self._header_row + 1
+        first = self._header_row + self.layout.rows
         rows = self._sheet.iter_rows(min_row=first, max_row=first + 20)
         formats: dict[int, set[str]] = {}
         for row in rows:
@@ -186,6 +196,9 @@ class WorkbookSurvey:
         visible = [_measured(sheet) for sheet in sheets.values() if sheet.sheet_state == "visible"]
         hidden = [sheet.title for sheet in sheets.values() if sheet.sheet_state != "visible"]
         filled = [sheet for sheet in visible if _is_filled(sheet)]
+        # A form that we wrote explains itself on a sheet beside its answers.
+        if [sheet.title for sheet in filled] == [ANSWERS, QUESTIONS] and hidden == [LISTS]:
+            filled = filled[:1]
         if len(filled) != 1:
             found = ", ".join(sheet.title for sheet in filled) or "none"
             beside = f"; hidden: {', '.join(hidden)}" if hidden else ""
@@ -198,6 +211,22 @@ class WorkbookSurvey:
         if hidden:
             self._remark(f"hidden sheets not read: {', '.join(hidden)}")
         return filled[0]
+
+    def _laid_out(
+        self, rows: Sequence[Sequence[Any]], declared: str | None, merged: dict[int, int]
+    ) -> Layout:
+        """Understand the rows of headers: several are a tool's, one may span columns."""
+        wide = max(map(len, rows))
+        texts = [[self._text(value) for value in row] + [""] * (wide - len(row)) for row in rows]
+        while wide > 1 and not any(row[wide - 1].strip() for row in texts):
+            wide -= 1
+            texts = [row[:wide] for row in texts]
+        found = laid_out(texts if wide else [], declared, self.name)
+        if found.rows > 1:
+            return found
+        names = self._headers(rows[0], merged)
+        kinds = [*found.kinds, *[""] * len(names)][: len(names)]
+        return replace(found, names=names, texts=list(names), kinds=kinds)
 
     def _headers(self, row: Sequence[Any], merged: dict[int, int]) -> list[str]:
         """Name every column; those under one merged cell are told apart by their place in it."""

@@ -61,7 +61,13 @@ def quality(told: Mapping[str, Any], instrument: Instrument, *, threshold: int) 
         else _("The answers came in by {n} imports.", n=_.number(files)),
         _duplicates(_, files, without),
     ]
-    if told["rejected"] == 0:
+    left_out, names = told.get("left_out", {}), _screened(_)
+    by_choice = [f"{names[kind]} ({_rows(_, n, threshold)})" for kind, n in left_out.items() if n != 0]
+    if by_choice:
+        said.append(_("Left out by choice: {kinds}.", kinds=", ".join(by_choice)))
+    if told["rejected"] == 0 and by_choice:
+        said.append(_("No other row was left out."))
+    elif told["rejected"] == 0:
         said.append(_("No row was left out."))
     else:
         kinds = _kinds(_)
@@ -92,6 +98,16 @@ def _duplicates(_: Words, files: int, without: int) -> str:
 
 def _rows(_: Words, n: int | None, threshold: int) -> str:
     return _("Fewer than {n}", n=_.number(threshold)) if n is None else _.number(n)
+
+
+def _screened(_: Words) -> dict[str, str]:
+    return {
+        "partial": _("responses that did not reach the end"),
+        "test": _("tests and previews"),
+        "speeder": _("responses in a fraction of the usual time"),
+        "straightliner": _("responses with the same answer throughout"),
+        "duplicate": _("responses that stood there twice"),
+    }
 
 
 def _kinds(_: Words) -> dict[str, str]:

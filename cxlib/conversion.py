@@ -11,7 +11,7 @@ import unicodedata
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any, Final
 
 import pyarrow as pa
@@ -35,6 +35,7 @@ from cxlib.mapping import DateMapping, DimensionMapping, ItemMapping, MappingSpe
 
 LONGEST_SEGMENT: Final = 200
 LONGEST_COMMENT: Final = 2000
+SHOWN_VALUES: Final = 8
 ISO_DATE: Final = DateMapping.model_fields["format"].default
 # What spreadsheets and survey tools leave around a text without showing it.
 _UNSEEN: Final = (
@@ -63,6 +64,9 @@ _TIME: Final = re.compile(
     re.IGNORECASE,
 )
 _HAS_TIME: Final = re.compile(r"%[HIMSpzZXcTfRr]")
+# Days as a spreadsheet counts them, of this and the last century.
+_SERIAL: Final = re.compile(r"[1-7][0-9]{4}(?:\.[0-9]+)?")
+_EPOCH: Final = date(1899, 12, 30)
 _NOT_WHOLE: Final = (
     (re.compile(r"[+-]?\d+,\d+"), "a decimal comma"),
     (re.compile(r"[+-]?\d*\.\d+"), "not a whole number"),
@@ -203,9 +207,13 @@ def _segment_text(text: str) -> str | Rejection:
 def _segment_converter(spec: DimensionMapping) -> Convert:
     lookup = _Lookup()
     lookup.add(spec.values.items())
+    known = tuple(dict.fromkeys(spec.values.values()))
+    some = ", ".join(known[:SHOWN_VALUES]) + (" …" if len(known) > SHOWN_VALUES else "")
 
     def convert_segment(text: str) -> str | Rejection:
         found = lookup.find(text) if spec.values else None
+        if found is None and spec.others == "refuse" and clean(text):
+            return Rejection("not among the values of the mapping", f"one of {some}", known)
         return _segment_text(text if found is None else str(found))
 
     return convert_segment
@@ -225,9 +233,11 @@ def _date_converter(spec: DateMapping, blank: Collection[str]) -> Convert:
             day = text if _HAS_TIME.search(spec.format) else day_part(text)
             return datetime.strptime(day, spec.format).date()
         except ValueError:
-            return Rejection(
-                "ambiguous or unknown date: choose the format", f"{spec.format}, as in {example}"
-            )
+            expected = f"{spec.format}, as in {example}"
+            if _SERIAL.fullmatch(text):
+                day = _EPOCH + timedelta(days=int(text.partition(".")[0]))
+                return Rejection("a spreadsheet's number instead of a date", f"{expected}; perhaps {day}")
+            return Rejection("ambiguous or unknown date: choose the format", expected)
 
     return convert_date
 

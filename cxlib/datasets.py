@@ -17,11 +17,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pyarrow.parquet as pq
 
+from cxlib.batchfile import writer
 from cxlib.conversion import plan
 from cxlib.errors import IngestError
 from cxlib.files import replaced
 from cxlib.frames import ItemScale
-from cxlib.ingest import Imported, Seen, imported, read_part, refuse, writer
+from cxlib.ingest import Imported, Seen, imported, read_part, refuse
 from cxlib.mapping import MappingSpec
 from cxlib.rejected import Rejected
 from cxlib.sources import Part, Source, find_parts

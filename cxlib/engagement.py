@@ -12,7 +12,7 @@ from datetime import date
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from cxlib import findings, ordering, planning, scoring
+from cxlib import findings, ordering, planning, quality, scoring
 from cxlib.choices import Shown, shown_groups
 from cxlib.commentary import BUSINESS, OVERVIEW, Commentary, sentences_of
 from cxlib.errors import NotFoundError, ReadOnlyError, nearest
@@ -267,6 +267,16 @@ class Engagement:
         """The open questions of this wave by id, whether or not anything may be shown of what was written."""
         return dict(self.facts.questions) if self.wave.id == self.facts.wave else {}
 
+    @property
+    def quality(self) -> dict[str, Any]:
+        """What may be told of this wave's imports: see :func:`cxlib.quality.told`; {} of another wave."""
+        return dict(self.facts.quality) if self.wave.id == self.facts.wave else {}
+
+    def completeness(self) -> pd.DataFrame:
+        """Say how complete the answers of the roles that are shown are, step by step: COMPLETENESS frame."""
+        by = (ROLE,) if (ROLE,) in self.facts.cuts else ()
+        return quality.completeness(self.distribution(by=by), self.instrument)
+
     def _of_wave(self, frame: pd.DataFrame) -> pd.DataFrame:
         return frame[frame[WAVE] == self.wave.id].reset_index(drop=True)
 
@@ -478,6 +488,9 @@ class Engagement:
 
     def import_file(self, *_: Any, **__: Any) -> Any:
         raise self._read_only("import a file")
+
+    def imports(self, *_: Any, **__: Any) -> Any:
+        raise self._read_only("list the imports")
 
     def undo(self, *_: Any, **__: Any) -> Any:
         raise self._read_only("undo an import")

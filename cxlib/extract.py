@@ -83,7 +83,8 @@ class Facts:
 
     `waves` are those up to the extract's own, oldest first; `targets` levels 1–5 by step or item id;
     `declared` the items and constructs that mappings declared; `data_date` the last answer's date;
-    `questions` the open questions of the extract's wave by id, whether or not a comment may be shown.
+    `questions` the open questions of the extract's wave by id, whether or not a comment may be shown;
+    `quality` what may be told of its imports, see :mod:`cxlib.quality`.
     """
 
     engagement: str
@@ -104,6 +105,7 @@ class Facts:
     notes: tuple[str, ...]
     library: str
     questions: Mapping[str, str] = field(default_factory=dict)
+    quality: Mapping[str, Any] = field(default_factory=dict)
     format: int = FORMAT
 
 

@@ -289,6 +289,21 @@ RESPONSE: Final = _contract(
     ("share", "number", "n over invited, 0–1", True),
 )
 
+COMPLETENESS: Final = _contract(
+    "completeness",
+    ("step", "text", "step id; empty for what was asked beside the steps"),
+    ("name", "text", "its name in the engagement's language"),
+    ("items", "whole", "items whose answers may be shown"),
+    ("answered", "whole", "answers on the scale, all items together"),
+    ("dont_know", "whole", "answered that they do not know"),
+    ("not_applicable", "whole", "answered that it does not apply"),
+    ("blank", "whole", "left blank"),
+    ("share", "number", "answered over all of these, 0–1"),
+    ("least", "text", "id of the item with the lowest share"),
+    ("least_name", "text", "its topic in the engagement's language"),
+    ("least_share", "number", "its share, 0–1"),
+)
+
 # By nothing but the role: what people wrote is never cut by a segment.
 COMMENTS: Final = _contract(
     "comments",

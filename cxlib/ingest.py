@@ -6,33 +6,37 @@ and one rejected row is enough: nothing is written then.
 
 from __future__ import annotations
 
-import os
-import tempfile
+import sys
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager, suppress
-from dataclasses import dataclass, field
+from contextlib import closing
+from dataclasses import dataclass, field, replace
 from datetime import date
+from itertools import repeat
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute
-import pyarrow.parquet
 
+from cxlib.batchfile import writer
 from cxlib.conversion import EDGES, LONGEST_COMMENT, Convert, Field, Plan, Rejection, clean, plan, shown
 from cxlib.errors import ContractError, IngestError, Problem, nearest
-from cxlib.frames import BLANK, COMMENT, DATE, DONT_KNOW, NOT_APPLICABLE, RESPONDENT, ROLE, ItemScale
+from cxlib.frames import BLANK, COMMENT, DATE, DONT_KNOW, NOT_APPLICABLE, ROLE, ItemScale
 from cxlib.mapping import MappingSpec
 from cxlib.pseudonyms import Respondents
 from cxlib.rejected import Rejected
-from cxlib.sources import PRIVATE, Batch, Part, PartSurvey, Source, SurveyFile, open_survey, widened
+from cxlib.rejects import MARKS, Returned, returned
+from cxlib.screening import Screener, Screening
+from cxlib.sources import PRIVATE, TOTALS, Batch, Part, PartSurvey, Source, SurveyFile, open_survey, widened
 
 MOST_SEGMENT_VALUES: Final = 10_000
 SHOWN_CONVERSIONS: Final = 20
+KEPT_CONVERSIONS: Final = 200
 SHOWN_EMPTY: Final = 5
-ROWS_PER_GROUP: Final = 1 << 17
+# One such word, and at most one more beside it.
+_TOTAL: Final = rf"(?i)^\W*(?:{'|'.join(sorted(TOTALS))})\b\W*[\w]*\W*$"
 
 
 @dataclass(frozen=True)
@@ -60,6 +64,12 @@ class Imported:
     first_date, last_date : of the responses that bear one.
     has_ids : whether pseudonyms stand for ids of the file, or for its rows.
     notes : what was recognised or converted, a sentence each.
+    empty : rows of the file with nothing in them.
+    converted : texts that were read as something else, what as, and how often; the most frequent first.
+    rejected : rows that break the mapping and were left out, where the good ones were asked for.
+    reasons : why, with the number of cells; the most frequent first.
+    screening : which responses are partial, tests, hurried …, and what of that was left out.
+    is_back : whether these are rows that were rejected before, and corrected.
     """
 
     rows: int
@@ -76,6 +86,12 @@ class Imported:
     last_date: date | None
     has_ids: bool
     notes: tuple[str, ...]
+    empty: int = 0
+    converted: tuple[tuple[str, str, int], ...] = ()
+    rejected: int = 0
+    reasons: Mapping[str, int] = field(default_factory=dict)
+    screening: Screening | None = None
+    is_back: bool = False
 
 
 def convert(
@@ -87,11 +103,12 @@ def convert(
     segments: Sequence[str],
     key: bytes,
     out: Path | None,
+    left_out: np.ndarray | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Imported:
     """Convert a survey file by its mapping, all or nothing, in one pass.
 
-    Memory is bounded but for 24 bytes a row, by which repeated ids are found.
+    Memory is bounded but for 45 bytes a row, by which repeated ids are found and responses screened.
 
     Parameters
     ----------
@@ -109,6 +126,8 @@ def convert(
         Parquet file to write: respondent, shard, role, the segments, date, then an int8 column an item,
         sorted, and a text column an open question, named by `frames.COMMENT` and its id. The same input
         gives the same bytes. None: a dry run, nothing is written.
+    left_out
+        Numbers of the rows that are not read, sorted; see :func:`cxlib.choosing.chosen_rows`.
     progress
         Called now and then with the bytes done and the bytes in all.
 
@@ -121,19 +140,15 @@ def convert(
     if not 16 <= len(key) <= 64:
         raise ContractError(f"a key of {len(key)} bytes; expected 16–64")
     planned = plan(mapping, scales, roles, segments)
-    with closing(_open(path, mapping)) as survey:
-        reader = _Reader(survey, path.name, planned, key)
+    with closing(open_mapped(path, mapping)) as survey:
+        reader = Reader(survey, path.name, planned, key, left_out=left_out)
         with writer(out, planned.schema) as write:
-            for table in reader.tables():
-                if table is not None:
-                    write(table)
-                if progress is not None:
-                    progress(survey.done, survey.size)
-            reader.reject_repeated()
-            refuse(reader.seen, path.name, mapping)
+            reader.read_all(write, progress)
+            refuse(reader.seen, path.name, mapping, or_collect=mapping.long is None)
         if progress is not None:
             progress(survey.size, survey.size)
-        return imported(reader.seen, planned, path.name, survey.sha256, survey.source)
+        found = imported(reader.seen, planned, path.name, survey.sha256, survey.source)
+        return replace(found, screening=reader.screener.found()[0])
 
 
 def read_part(
@@ -147,7 +162,7 @@ def read_part(
     and the SHA-256 of the file.
     """
     with closing(PartSurvey(part)) as survey:
-        reader = _Reader(survey, part.name, planned, key, part.name)
+        reader = Reader(survey, part.name, planned, key, part.name)
         with writer(out, planned.schema) as write:
             for table in reader.tables():
                 if table is not None:
@@ -155,11 +170,11 @@ def read_part(
         return reader.seen, reader.respondents.known(), survey.sha256
 
 
-def _open(path: Path, mapping: MappingSpec) -> SurveyFile:
+def open_mapped(path: Path, mapping: MappingSpec) -> SurveyFile:
     """Open a survey file, and turn one with a row an answer into one with a row a respondent."""
     dates = {"date_format": mapping.date.format} if mapping.date else {}
     if mapping.long is None:
-        return open_survey(path, mapping.source, mapping.columns, **dates)
+        return returned(open_survey(path, mapping.source, mapping.columns, **dates))
     wanted = [*mapping.about, mapping.long.item, mapping.long.answer]
     with closing(open_survey(path, mapping.source, wanted, **dates)) as long:
         return widened(long, path.name, mapping)
@@ -289,6 +304,7 @@ class Seen:
     misfits: int = 0
     empty: int = 0
     empty_rows: list[str] = field(default_factory=list)
+    is_back: bool = False
     ignored: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     values: dict[str, Counter[Any]] = field(default_factory=dict)
@@ -314,11 +330,23 @@ class Seen:
             self.comments.setdefault(question, Counter()).update(told)
 
 
-class _Reader:
-    """Reads one survey file, or the part of one that is called `part`, by a plan."""
+class Reader:
+    """Reads one survey file, or the part of one that is called `part`, by a plan.
 
-    def __init__(self, survey: SurveyFile, name: str, plan: Plan, key: bytes, part: str = "") -> None:
-        self._survey, self._name, self._plan = survey, name, plan
+    `left_out` numbers the rows that are not read, as somebody chose.
+    """
+
+    def __init__(
+        self,
+        survey: SurveyFile,
+        name: str,
+        plan: Plan,
+        key: bytes,
+        part: str = "",
+        *,
+        left_out: np.ndarray | None = None,
+    ) -> None:
+        self._survey, self._name, self._plan, self._key = survey, name, plan, key
         positions, notes = _positions(survey, name, plan.mapping)
         self._columns = {
             one.name: _Column(one, one.convert, positions[one.header], _named(one.header, positions))
@@ -332,46 +360,87 @@ class _Reader:
         }
         header = plan.mapping.id
         self._id = None if header is None else positions[header]
-        named = None if header is None else _named(header, positions)
-        self.respondents = Respondents(key, named, self._id or 0)
+        self.id_named = None if header is None else _named(header, positions)
+        self.respondents = Respondents(key, self.id_named, self._id or 0, plan.mapping.survey)
         self._of = f" of {part}" if part else ""
         self._rejected = Rejected(self._of)
-        read = set(positions.values())
+        self._coded = {column.place for column in self._columns.values()} - {self._id}
+        texts = {column.place for column in self._comments.values()}
+        self._read = {*self._coded, *texts, *(survey.readable if self._id is None else (self._id,))}
+        self._left_out = left_out
+        self.screener = Screener.of(plan.mapping, survey, plan.scales)
+        used = {*positions.values(), *self.screener.columns}
+        unread = [one for place, one in enumerate(survey.header) if place not in used]
         self.seen = Seen(
             self._rejected,
             self._id is not None,
-            ignored=[one for place, one in enumerate(survey.header) if place not in read],
+            ignored=[one for one in unread if one not in MARKS],
             notes=notes,
+            is_back=isinstance(survey, Returned),
             values={name: column.seen for name, column in self._columns.items()},
             changed={name: column.changed for name, column in self._columns.items()},
             comments={name.removeprefix(COMMENT): one.seen for name, one in self._comments.items()},
         )
 
+    def read_all(
+        self, write: Callable[[pa.Table], None], progress: Callable[[int, int], None] | None = None
+    ) -> None:
+        """Convert the whole file, and find the ids that stand in it twice."""
+        for table in self.tables():
+            if table is not None:
+                write(table)
+            if progress is not None:
+                progress(self._survey.done, self._survey.size)
+        self.respondents.reject_repeated(self._rejected)
+
     def tables(self) -> Iterator[pa.Table | None]:
         """Convert batch by batch; from the first rejected row on there is nothing to keep: None."""
-        coded = {column.place for column in self._columns.values()} - {self._id}
-        texts = {column.place for column in self._comments.values()}
-        read = {*coded, *texts, *(self._survey.readable if self._id is None else (self._id,))}
-        for batch in self._survey.batches(read, coded):
+        for batch in self.batches():
+            table = self.table(batch)
+            if not self._of:  # a part knows neither the median nor who stands in another
+                self.screener.look(batch, table)
+            yield None if self._rejected.cells else table
+
+    def batches(self, *, every: bool = False) -> Iterator[Batch]:
+        """Hand out the rows that hold anything: the columns that are read, or `every` one that is text."""
+        columns = self._read | self.screener.columns | (set(self._survey.readable) if every else set())
+        for batch in self._survey.batches(columns, self._coded):
             if batch.misfits:
                 self.seen.misfits += len(batch.misfits)
                 rows = np.array([row for row, _ in batch.misfits])
-                self._rejected.add(rows, -1, None, (self._misfit(fields) for _, fields in batch.misfits))
-            batch = self._without_empty_rows(batch)
-            self.seen.rows += len(batch.rows)
-            table = self._table(batch)
-            yield None if self._rejected.cells else table
+                self._rejected.add(rows, -1, None, map(self.misfit, batch.misfits))
+            batch = self._without_totals(self._without_empty_rows(batch))
+            if self._left_out is not None:
+                is_kept = ~np.isin(batch.rows, self._left_out)
+                batch = replace(chosen(batch, is_kept), misfits=batch.misfits, raw=batch.raw)
+            yield batch
 
-    def _misfit(self, fields: int) -> tuple[str, str, str]:
-        expected = len(self._survey.header)
+    def misfit(self, found: tuple[int, int]) -> tuple[str, str, str]:
+        """Say what is wrong with a row of so many fields: reason, found and expected."""
+        expected, fields = len(self._survey.header), found[1]
         reason = "too many fields" if fields > expected else "too few fields"
         return reason, str(fields), f"{expected}, as in the header"
 
-    def _table(self, batch: Batch) -> pa.Table:
+    def judge(self, batch: Batch) -> Rejected:
+        """Say what of some rows breaks the mapping, ids that stand elsewhere again aside; keep nothing."""
+        self._rejected = Rejected(self._of, kept=sys.maxsize)
+        self.respondents = Respondents(self._key, self.id_named, self._id or 0, self._plan.mapping.survey)
+        self.table(batch)
+        return self._rejected
+
+    def table(self, batch: Batch) -> pa.Table:
+        """Convert some rows to the columns of the plan; null stands where something was rejected."""
+        self.seen.rows += len(batch.rows)
         if self._id is None:
-            arrays = self.respondents.from_rows([batch.columns[i] for i in sorted(batch.columns)])
+            arrays = self.respondents.from_rows([batch.columns[i] for i in sorted(self._read)])
         else:
-            arrays = self.respondents.from_ids(batch.columns[self._id], batch.rows, self._rejected)
+            ids = batch.columns[self._id]
+            arrays = self.respondents.from_ids(ids, batch.rows, self._rejected)
+            if (is_total := totals(ids)).any():
+                cells = repeat(
+                    ("a row of totals is nobody's answer", "", "no such row, or source.totals: skip")
+                )
+                self._rejected.add(batch.rows[is_total], self._id, self.id_named, cells)
         for one in self._plan.fields:
             column = self._columns.get(one.name)
             if one.name in self._comments:
@@ -392,10 +461,21 @@ class _Reader:
                     )
         return pa.Table.from_arrays(arrays, schema=self._plan.schema)
 
+    def _without_totals(self, batch: Batch) -> Batch:
+        """Leave out rows that sum up the others, where the mapping says so; else they are rejected."""
+        if self._id is None or self._plan.mapping.source.totals != "skip":
+            return batch
+        is_total = totals(batch.columns[self._id])
+        if not is_total.any():
+            return batch
+        rows = ", ".join(map(str, batch.rows[is_total].tolist()[:5]))
+        self.seen.notes.append(f"rows of totals left out: {rows}{' …' if is_total.sum() > 5 else ''}")
+        return replace(chosen(batch, ~is_total), misfits=batch.misfits, raw=batch.raw)
+
     def _without_empty_rows(self, batch: Batch) -> Batch:
         """Leave out rows with nothing in any column that is read, such as blank lines at the end."""
         is_empty = np.ones(len(batch.rows), bool)
-        for array in batch.columns.values():
+        for array in (batch.columns[place] for place in self._read):
             if not is_empty.any():
                 return batch
             if pa.types.is_dictionary(array.type):
@@ -410,15 +490,23 @@ class _Reader:
         seen.empty += int(is_empty.sum())
         first = batch.rows[is_empty].tolist()[: SHOWN_EMPTY - len(seen.empty_rows)]
         seen.empty_rows += [f"{row}{self._of}" for row in first]
-        kept = pa.array(~is_empty)
-        return Batch({i: array.filter(kept) for i, array in batch.columns.items()}, batch.rows[~is_empty])
-
-    def reject_repeated(self) -> None:
-        self.respondents.reject_repeated(self._rejected)
+        return replace(chosen(batch, ~is_empty), misfits=batch.misfits, raw=batch.raw)
 
 
-def refuse(seen: Seen, name: str, mapping: MappingSpec) -> None:
-    """Raise if there was nothing, or anything that breaks the mapping."""
+def totals(ids: pa.Array) -> np.ndarray:
+    """Tell which ids are words for a sum or a mean, as stand before a spreadsheet's last row."""
+    found = pa.compute.match_substring_regex(ids.cast(pa.string()), _TOTAL)
+    return found.to_numpy(zero_copy_only=False)
+
+
+def chosen(batch: Batch, wanted: np.ndarray) -> Batch:
+    """Keep some of the rows of a batch, by a flag for each."""
+    kept = pa.array(wanted)
+    return Batch({at: array.filter(kept) for at, array in batch.columns.items()}, batch.rows[wanted])
+
+
+def refuse(seen: Seen, name: str, mapping: MappingSpec, *, or_collect: bool = False) -> None:
+    """Raise if there was nothing, or anything that breaks the mapping; say whether the rest could be kept."""
     total, rejected = seen.total, seen.rejected
     if not total:
         raise IngestError(f"{name} holds 0 responses: nothing below its header", fix="Export it again.")
@@ -434,7 +522,9 @@ def refuse(seen: Seen, name: str, mapping: MappingSpec) -> None:
         f"{rejected.rows:,} of {total:,} row{'s' * (total != 1)} in {name} "
         f"break{'s' * (rejected.rows == 1)} mapping {mapping.mapping}",
         problems=problems,
-        fix=f"Nothing was imported. Fix the export or the mapping. {kept}: error.problems",
+        fix="Nothing was imported. Fix the export or the mapping"
+        f"{', or keep the good rows with --on-error collect' if or_collect else ''}. "
+        f"{kept}: error.problems",
     )
 
 
@@ -462,6 +552,9 @@ def imported(seen: Seen, plan: Plan, name: str, sha256: str, source: Source) -> 
         last_date=max(dates, default=None),
         has_ids=seen.has_ids,
         notes=(*source.notes, *seen.notes, *_conversion_notes(seen)),
+        empty=seen.empty,
+        is_back=seen.is_back,
+        converted=tuple(_converted(seen)[:KEPT_CONVERSIONS]),
     )
 
 
@@ -487,6 +580,15 @@ def _conversion_notes(seen: Seen) -> Iterator[str]:
         yield f"{said:,} comment{'s' * (said != 1)} to {name}{more}"
     if not seen.has_ids:
         yield "no id column: pseudonyms stand for rows of the file"
+    converted = _converted(seen)
+    for text, meaning, times in converted[:SHOWN_CONVERSIONS]:
+        yield f"{shown(text)} read as {meaning}, {times:,} time{'s' * (times != 1)}"
+    if len(converted) > SHOWN_CONVERSIONS:
+        yield f"{len(converted) - SHOWN_CONVERSIONS:,} more texts converted"
+
+
+def _converted(seen: Seen) -> list[tuple[str, str, int]]:
+    """Return the texts that were read as something else, what as, and how often, the most frequent first."""
     names = {BLANK: "blank", NOT_APPLICABLE: "not applicable", DONT_KNOW: "don't know"}
     changed: Counter[tuple[str, str]] = Counter()
     for target, texts in seen.changed.items():
@@ -494,65 +596,5 @@ def _conversion_notes(seen: Seen) -> Iterator[str]:
             continue
         for (text, meaning), times in texts.items():
             changed[text, names.get(meaning, str(meaning))] += times
-    for (text, meaning), times in sorted(changed.items(), key=lambda one: (-one[1], one[0]))[
-        :SHOWN_CONVERSIONS
-    ]:
-        yield f"{shown(text)} read as {meaning}, {times:,} time{'s' * (times != 1)}"
-    if len(changed) > SHOWN_CONVERSIONS:
-        yield f"{len(changed) - SHOWN_CONVERSIONS:,} more texts converted"
-
-
-# ── Writing ─────────────────────────────────────────────────────────────────────────────────────
-
-
-@contextmanager
-def writer(out: Path | None, schema: pa.Schema) -> Iterator[Callable[[pa.Table], None]]:
-    """Open a Parquet file that appears whole or not at all.
-
-    Its row groups do not depend on the batches, so that the same answers give the same bytes.
-    """
-    if out is None:
-        yield lambda table: None
-        return
-    waiting: list[pa.Table] = []
-    # Hardly a value stands twice in them.
-    unlike = {one for one in schema.names if one == RESPONDENT or one.startswith(COMMENT)}
-    descriptor, name = tempfile.mkstemp(prefix=f".{out.name}.", suffix=".partial", dir=out.parent)
-    temporary = Path(name)
-    try:
-        with os.fdopen(descriptor, "wb") as handle:
-            with pa.parquet.ParquetWriter(
-                handle,
-                schema,
-                compression={one: "zstd" if one in unlike else "none" for one in schema.names},
-                use_dictionary=[one for one in schema.names if one not in unlike],
-                write_statistics=False,
-            ) as file:
-
-                def write(table: pa.Table) -> None:
-                    waiting.append(table)
-                    while sum(one.num_rows for one in waiting) >= ROWS_PER_GROUP:
-                        together = pa.concat_tables(waiting)
-                        file.write_table(together.slice(0, ROWS_PER_GROUP), row_group_size=ROWS_PER_GROUP)
-                        waiting[:] = [together.slice(ROWS_PER_GROUP)]
-
-                yield write
-                rest = pa.concat_tables(waiting) if waiting else schema.empty_table()
-                if rest.num_rows:
-                    file.write_table(rest, row_group_size=ROWS_PER_GROUP)
-            handle.flush()
-            os.fsync(handle.fileno())
-        temporary.replace(out)
-        _sync_folder(out.parent)
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
-def _sync_folder(folder: Path) -> None:
-    """Make a new name in a folder survive a power loss, where the system can."""
-    with suppress(OSError):
-        descriptor = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+    ranked = sorted(changed.items(), key=lambda one: (-one[1], one[0]))
+    return [(text, meaning, times) for (text, meaning), times in ranked]

@@ -7,33 +7,28 @@ the report.
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Callable, Collection, Container, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from cxlib import anonymity, estimates, reviewing
+from cxlib import anonymity, estimates, quality, reviewing
 from cxlib.anonymity.comments import Comment, Pools, shown
 from cxlib.anonymity.rereleases import Issued
+from cxlib.answered import form_answered
 from cxlib.commentary import Commentary, CommentarySpec, ToneSpec, composed
 from cxlib.creation import check_fit
-from cxlib.datasets import Part, convert_dataset, dataset_digest, find_parts
+from cxlib.datasets import Part, dataset_digest, find_parts
 from cxlib.declarations import WaveSpec, parse_document, read_document, validate
 from cxlib.engagement import Engagement
-from cxlib.errors import (
-    ConflictError,
-    IngestError,
-    NotFoundError,
-    nearest,
-)
+from cxlib.errors import ConflictError, NotFoundError, nearest
 from cxlib.extract import Extract, Facts, RoleFacts, WaveFacts
 from cxlib.frames import COMMENTS, DATE, INVITED, ROLE, SHARD, WAVE
 from cxlib.framework import Framework, parse_framework
 from cxlib.framework.versions import Comparison, compare_frameworks
-from cxlib.ingest import Imported, convert
 from cxlib.instrument import Instrument
+from cxlib.intake import How, Import, Intake, unchanged
 from cxlib.invitations import Invited, read_invitations
 from cxlib.keeping import Figures, forget, kept_figures
 from cxlib.mapping import MappingSpec
@@ -47,16 +42,6 @@ from cxlib.tally import Tally, read_batches, tally_batches
 
 if TYPE_CHECKING:
     import pandas as pd
-
-
-@dataclass(frozen=True)
-class Import:
-    """What an import did, or would do: `state` is "imported", "unchanged" or "dry run"."""
-
-    state: str
-    wave: str
-    batch: BatchRecord | None
-    found: Imported | None
 
 
 class LiveEngagement(Engagement):
@@ -176,8 +161,11 @@ class LiveEngagement(Engagement):
         framework: Framework | None = None,
         dry_run: bool = False,
         progress: Callable[[int, int], None] | None = None,
+        **how: Any,
     ) -> Import:
         """Import a survey file by a mapping file, or by the codes its columns bear: all of it, or nothing.
+
+        What breaks the mapping is left out where that is asked for.
 
         Parameters
         ----------
@@ -195,6 +183,9 @@ class LiveEngagement(Engagement):
             Only say what would happen.
         progress
             Called with bytes read and bytes in all.
+        how
+            What to do with rows that break the mapping, and with people who have answered before: see
+            :class:`cxlib.intake.How`.
 
         Returns
         -------
@@ -205,6 +196,7 @@ class LiveEngagement(Engagement):
         DeclarationError, IngestError, ConflictError, NotFoundError, StoreError
             Nothing is imported then.
         """
+        chosen = How(dry_run=dry_run, progress=progress, **how)
         path = Path(path)
         document = read_document(Path(mapping)) if mapping is not None else None
         if document is None:
@@ -233,9 +225,9 @@ class LiveEngagement(Engagement):
                 )
         asked = framework or self._framework_of(target if target in known else known[-1])
         if document is None:
-            document = mapping_by_codes(path, wanted_of(self.spec, asked))
+            form = form_answered(self.store, self.spec, asked, path)
+            document = form.document if form else mapping_by_codes(path, wanted_of(self.spec, asked))
         spec = validate(MappingSpec, document)
-        instrument = replace(self.instrument, framework=asked).declare(spec)
         parts: tuple[Part, ...] = ()
         if path.is_dir():
             parts = find_parts(path, wave=target, mapped=spec.columns)
@@ -246,45 +238,42 @@ class LiveEngagement(Engagement):
         else:
             raise NotFoundError(f"no file {path}", fix="Check the path.")
         if target in known and (same := self.store.find_batch(self._slug, target, digest, document.digest)):
-            return Import("unchanged", target, same, None)
-        staged = self.store.staging() / f"{digest[:16]}-{document.digest[:16]}-{os.getpid()}.parquet"
-        try:
-            how: dict[str, Any] = {
-                "scales": asked.scales,
-                "roles": list(self.spec.roles),
-                "segments": list(self.spec.segments),
-                "out": staged,
-                "progress": progress,
+            return unchanged(same, chosen)
+        return Intake(self, target, target in known, path, parts, digest, document, spec, asked, chosen).run()
+
+    def imports(self) -> pd.DataFrame:
+        """List the imports of the wave in hand, in the order in which they came in; for the house alone.
+
+        Returns
+        -------
+        Columns batch, file, imported [respondents], counted [of them, by now], rejected [rows], replaced
+        [earlier answers], empty [rows], left_out {kind: responses}, reasons {why: cells}, converted [(text,
+        meaning, times)].
+        """
+        import pandas as pd
+
+        rows = [
+            {
+                "batch": one.id,
+                "file": one.source_name,
+                "imported": one.rows_imported,
+                "counted": one.rows,
+                "rejected": one.quality.get("rejected", 0),
+                "replaced": one.quality.get("corrected", {}).get("replaced", 0),
+                "empty": one.quality.get("empty", 0),
+                "left_out": one.quality.get("screening", {}).get("dropped", {}),
+                "reasons": one.quality.get("reasons", {}),
+                "converted": one.quality.get("converted", []),
             }
-            if parts:
-                key = self.store.key_path(self._slug)
-                found = convert_dataset(parts, path.name, spec, key=key, spread=self.spread, **how)
-            else:
-                found = convert(path, spec, key=self.store.pseudonym_key(self._slug), **how)
-            if found.source_sha256 != digest:
-                raise IngestError(f"{path.name} changed while it was read", fix="Import it again.")
-            if dry_run:
-                if target in known:
-                    self.store.foresee(self._slug, target, staged)
-                return Import("dry run", target, None, found)
-            if target not in known:
-                text = (asked.id, asked.version, asked.document.text)
-                self.store.add_wave(self._slug, WaveSpec(id=target), text)
-            batch = self.store.add_batch(
-                self._slug,
-                target,
-                parquet=staged,
-                source_name=path.name,
-                source_sha256=digest,
-                mapping_document=document.text,
-                declared={**instrument.to_plain(), **_questions(spec)},
-            )
-        finally:
-            staged.unlink(missing_ok=True)
-        return Import("imported", target, batch, found)
+            for one in self.store.batches(self._slug, self.wave_id)
+        ]
+        return pd.DataFrame(rows)
 
     def undo(self, batch: str | None = None) -> BatchRecord:
-        """Undo an import, by default the latest; its respondents may be imported again."""
+        """Undo an import, by default the latest; its respondents may be imported again.
+
+        Answers that it took the place of count again.
+        """
         undone = self.store.undo_batch(self._slug, batch)
         forget(self.store.figures_folder(self._slug))
         return undone
@@ -525,6 +514,7 @@ class LiveEngagement(Engagement):
             questions=reviewing.open_questions(
                 self.store.batches(self._slug, self.wave_id), instrument.language
             ),
+            quality=self._quality(),
             library=library_version(),
         )
         return Extract(
@@ -536,6 +526,13 @@ class LiveEngagement(Engagement):
             commentary=self.store.commentary(self._slug, self.wave_id),
             comments=self._comments(release),
         )
+
+    def _quality(self) -> dict[str, Any]:
+        """Return what may be told of this wave's imports; nothing where there is none."""
+        batches = self.store.batches(self._slug, self.wave_id)
+        named = (parse_document(one.mapping_document, name="mapping").data.get("id") for one in batches)
+        has_ids = [one is not None for one in named]
+        return quality.told((one.quality for one in batches), has_ids, self.spec.anonymity.scores)
 
     def _comments(self, release: anonymity.Release) -> pd.DataFrame:
         """Return what people wrote in this wave, as far as it was looked at and may be shown."""
@@ -603,12 +600,6 @@ class LiveEngagement(Engagement):
 @lru_cache(maxsize=64)
 def _note(mapping_document: str) -> str:
     return str(parse_document(mapping_document, name="mapping").data.get("note") or "")
-
-
-def _questions(spec: MappingSpec) -> dict[str, list[dict[str, Any]]]:
-    """Return the open questions of a mapping as plain data; nothing where it has none."""
-    asked = [{"id": one.id, "text": one.text} for one in spec.comments]
-    return {"questions": asked} if asked else {}
 
 
 @lru_cache(maxsize=8)

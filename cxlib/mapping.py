@@ -7,7 +7,18 @@ from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints, model_validator
 
-from cxlib.declarations import Dimension, Id, Model, Name, Slug, Text, at, read_document, validate
+from cxlib.declarations import (
+    Dimension,
+    Id,
+    Model,
+    Name,
+    Number,
+    Slug,
+    Text,
+    at,
+    read_document,
+    validate,
+)
 from cxlib.errors import nearest
 from cxlib.frames import HIGHEST, LOWEST, ItemScale
 
@@ -50,11 +61,15 @@ class SourceSpec(Model):
 
 
 class DimensionMapping(Model):
-    """Where a role or segment comes from: one value for the whole file, or a column with its values."""
+    """Where a role or segment comes from: one value for the whole file, or a column with its values.
+
+    `others` says what becomes of a segment's text that `values` does not name: it is kept, or refused.
+    """
 
     value: Name | None = None
     column: str | None = None
     values: dict[str, Name] = {}
+    others: Literal["keep", "refuse"] = "keep"
 
     @model_validator(mode="after")
     def _one_way(self) -> DimensionMapping:
@@ -96,6 +111,36 @@ class LongSpec(Model):
     answer: Name
 
 
+class ScreeningSpec(Model):
+    """Where a file says how a response came about, and from where on one is counted as a matter to look at.
+
+    Attributes
+    ----------
+    finished : column that is blank, 0, false or no where somebody did not reach the end; `unfinished` names
+        further texts for it.
+    preview : column that tells a test from an answer; `previews` names further texts that say "test".
+    duration : column of the seconds that it took, or hours:minutes:seconds; without it, `started` and
+        `ended` are read.
+    speed : share of the median duration under which a response is a speeder's.
+    straight : answers on one scale from which on a response without any variation is a straight-liner's.
+    """
+
+    finished: str | None = None
+    unfinished: list[str] = []
+    preview: str | None = None
+    previews: list[str] = []
+    duration: str | None = None
+    started: str | None = None
+    ended: str | None = None
+    speed: Annotated[Number, Field(gt=0, lt=1)] = 1 / 3
+    straight: Annotated[int, Field(ge=3)] = 10
+
+    @property
+    def columns(self) -> list[str]:
+        read = (self.finished, self.preview, self.duration, self.started, self.ended)
+        return list(dict.fromkeys(column for column in read if column is not None))
+
+
 class ConstructSpec(Model):
     """A group of items that measure one thing, declared where no framework does."""
 
@@ -114,12 +159,14 @@ class DriversSpec(Model):
 class MappingSpec(Model):
     """What each column of a survey export means.
 
-    Items and constructs that no framework has are declared here: nothing is forced onto the steps.
+    Items and constructs that no framework has are declared here: nothing is forced onto the steps. `survey`
+    is for ids that each survey of a tool counts anew: 1 in one survey is another person than 1 in the next.
     """
 
     mapping: Slug
     source: SourceSpec = SourceSpec()
     id: str | None = None
+    survey: Name | None = None
     role: DimensionMapping
     segments: dict[Dimension, DimensionMapping] = {}
     date: DateMapping | None = None
@@ -132,6 +179,7 @@ class MappingSpec(Model):
     constructs: list[ConstructSpec] = []
     drivers: list[DriversSpec] = []
     comments: list[CommentMapping] = []
+    screening: ScreeningSpec | None = None
     note: str = ""
 
     @model_validator(mode="after")
@@ -147,8 +195,12 @@ class MappingSpec(Model):
                 raise at(f"column {item.column!r} is the id; it cannot be an answer", "items", i, "column")
             if item.scale is not None and item.scale not in self.scales:
                 raise at(f"unknown scale {item.scale}{nearest(item.scale, self.scales)}", "items", i, "scale")
+        if self.survey is not None and self.id is None:
+            raise at("`survey` says in which survey ids are counted, and no `id` is mapped", "survey")
         if self.long is not None and self.id is None:
             raise at("a file with a row an answer needs `id`: it says whose answer a row is", "long")
+        if self.long is not None and self.screening is not None:
+            raise at("a file with a row an answer cannot be screened: leave `screening` out", "screening")
         names = [construct.id for construct in self.constructs]
         for c, construct in enumerate(self.constructs):
             if construct.id in (*names[:c], *items):
@@ -196,7 +248,8 @@ class MappingSpec(Model):
     def columns(self) -> list[str]:
         """Every column that the mapping reads, of a long file once it is wide."""
         answers = [item.column for item in self.items]
-        return [*self.about, *answers, *(comment.column for comment in self.comments)]
+        looked_at = self.screening.columns if self.screening is not None else []
+        return [*self.about, *answers, *(comment.column for comment in self.comments), *looked_at]
 
 
 def read_mapping(path: Path) -> MappingSpec:

@@ -19,9 +19,17 @@ from cxlib.rejected import Rejected
 DIGEST_BYTES: Final = 16
 
 
-def pseudonym(key: bytes, respondent: str) -> str:
-    """Return the pseudonym of an id: keyed BLAKE2b, 32 hexadecimal digits."""
-    return _digester(key)(respondent.strip(EDGES).encode()).hex()
+def pseudonym(key: bytes, respondent: str, survey: str | None = None) -> str:
+    """Return the pseudonym of an id, of one survey's where ids are counted in each: 32 hexadecimal digits.
+
+    Keyed BLAKE2b.
+    """
+    return _digester(key)(_of(survey) + respondent.strip(EDGES).encode()).hex()
+
+
+def _of(survey: str | None) -> bytes:
+    # NUL can stand in no id, so that a survey's ids meet nobody else's.
+    return b"" if survey is None else survey.encode() + b"\0"
 
 
 def _digester(key: bytes) -> Callable[[bytes], bytes]:
@@ -63,8 +71,9 @@ class Respondents:
     make the same report of the same answers. It tells 1 of 40, and is kept where the pseudonyms are.
     """
 
-    def __init__(self, key: bytes, header: str | None, place: int) -> None:
+    def __init__(self, key: bytes, header: str | None, place: int, survey: str | None = None) -> None:
         self._digest = _digester(key)
+        self._survey = _of(survey)
         self._header = header
         self._place = place
         self._occurrences = Occurrences()
@@ -74,6 +83,8 @@ class Respondents:
     def from_ids(self, ids: pa.Array, rows: np.ndarray, rejected: Rejected) -> list[pa.Array]:
         trimmed = pa.compute.utf8_trim(ids, characters=EDGES)
         texts = trimmed.cast(pa.binary()).to_pylist()
+        if self._survey:
+            texts = [self._survey + text for text in texts]
         digests = b"".join(map(self._digest, texts))
         is_blank = pa.compute.equal(trimmed, "").to_numpy(zero_copy_only=False)
         if is_blank.any():
@@ -98,8 +109,8 @@ class Respondents:
         digests = np.concatenate([np.empty((0, 2), "<u8"), *self._digests])
         return digests, np.concatenate([np.empty(0, np.int64), *self._rows])
 
-    def reject_repeated(self, rejected: Rejected) -> None:
-        """Reject every row of an id that stands twice: nobody can say which of them is right."""
+    def repeated(self) -> tuple[np.ndarray, np.ndarray]:
+        """Return the rows of every id that stands twice, in order, and for each another row that bears it."""
         digests, rows = self.known()
         order = np.argsort(digests[:, 0], kind="stable")
         digests, rows = digests[order], rows[order]
@@ -109,9 +120,18 @@ class Respondents:
         other = np.where(follows, rows[first], np.append(rows[1:], 0))
         repeated = np.flatnonzero(follows | precedes)
         repeated = repeated[np.argsort(rows[repeated])]
-        cells = ((f"the same id as row {row}", "", "each id once") for row in other[repeated].tolist())
-        if len(repeated):
-            rejected.add(rows[repeated], self._place, self._header, cells)
+        return rows[repeated], other[repeated]
+
+    def reject_repeated(self, rejected: Rejected) -> None:
+        """Reject every row of an id that stands twice: nobody can say which of them is right."""
+        rows, other = self.repeated()
+        if len(rows):
+            rejected.add(rows, self._place, self._header, map(self.again, other.tolist()))
+
+    @staticmethod
+    def again(row: int) -> tuple[str, str, str]:
+        """Say that an id stands in another row, too: reason, found and expected."""
+        return f"the same id as row {row}", "", "each id once"
 
 
 def _shards(texts: Sequence[bytes], nth: np.ndarray | int = 0) -> pa.Array:

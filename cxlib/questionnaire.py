@@ -82,8 +82,8 @@ def questionnaire(
         handout=handout,
         date=day(handout.date, language) if handout.date else "",
         minutes=words["minutes"].format(minutes=minutes) if minutes else "",
-        introduction=_filled(page.say(asked.introduction), handout, language),
-        privacy=_filled(page.say(asked.privacy), handout, language),
+        introduction=filled(page.say(asked.introduction), handout, language),
+        privacy=filled(page.say(asked.privacy), handout, language),
         opening=page.questions(asked.opening),
         sections=page.sections(asked),
         questions=page.questions(id_ for id_ in asked.questions if id_ not in asked.opening),
@@ -179,7 +179,7 @@ def _role(framework: Framework, form: Form, role: str | None) -> str:
     return role
 
 
-def _filled(text: str, handout: Handout, language: str) -> list[str]:
+def filled(text: str, handout: Handout, language: str) -> list[str]:
     """Fill what the paragraphs of a text leave open, once: a name with braces in it stays what it is."""
     values = {
         "client": handout.client,

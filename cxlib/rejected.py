@@ -15,9 +15,10 @@ KEPT_PROBLEMS: Final = 10_000
 class Rejected:
     """The rejected cells of a file, or of the part of one that `of` names: all counted, the first kept."""
 
-    def __init__(self, of: str = "") -> None:
+    def __init__(self, of: str = "", kept: int = KEPT_PROBLEMS) -> None:
         self.cells = 0
         self.of = of
+        self._most = kept
         self._kept: list[tuple[int, int, int, Problem]] = []
         self._rows: list[tuple[int, np.ndarray]] = []
 
@@ -27,7 +28,7 @@ class Rejected:
         """Add a cell in each of `rows`: of a column, with reason, found and expected."""
         self.cells += len(rows)
         self._rows.append((0, np.unique(rows)))
-        kept = rows[: KEPT_PROBLEMS - len(self._kept)].tolist()
+        kept = rows[: self._most - len(self._kept)].tolist()
         for row, (reason, found, expected) in zip(kept, cells, strict=False):
             where = f"row {row}{self.of}" + (f", column {column}" if column is not None else "")
             problem = Problem(where, reason, found, expected, row=row, column=column)
@@ -37,7 +38,7 @@ class Rejected:
         """Add what was rejected in the part of this number."""
         self.cells += other.cells
         self._rows += [(part, rows) for _, rows in other._rows]
-        self._kept += [(part, *rest) for _, *rest in other._kept[: KEPT_PROBLEMS - len(self._kept)]]  # type: ignore[misc]
+        self._kept += [(part, *rest) for _, *rest in other._kept[: self._most - len(self._kept)]]  # type: ignore[misc]
 
     @property
     def rows(self) -> int:

@@ -182,11 +182,13 @@ def test_the_facts_have_no_place_for_a_person_either(folder: Path) -> None:
     assert set(plain) == {
         "engagement", "client", "wave", "waves", "language", "framework", "framework_digest", "roles",
         "segments", "cuts", "threshold_scores", "threshold_comments", "targets", "declared", "data_date",
-        "notes", "library", "questions", "format",
+        "notes", "library", "questions", "quality", "format",
     }  # fmt: skip
     assert {key for one in plain["roles"] for key in one} == {"id", "name", "kind", "population", "weight"}
     assert {key for one in plain["waves"] for key in one} == {"id", "name", "date", "framework", "unchanged"}
     assert set(plain["declared"]) == {"items", "constructs", "drivers"}
+    told = {"files", "files_without_ids", "rejected", "replaced", "reasons"}
+    assert set(plain["quality"]) == told
 
 
 def test_what_a_group_says_with_one_voice_stands_in_no_file_but_as_a_bound(folder: Path) -> None:

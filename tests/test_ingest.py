@@ -17,7 +17,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from cxlib import ingest, rejected, sources
+from cxlib import batchfile, rejected, sources
 from cxlib.errors import ContractError, IngestError
 from cxlib.frames import DONT_KNOW, NOT_APPLICABLE, ItemScale
 from cxlib.ingest import ItemCounts, convert
@@ -124,7 +124,7 @@ def test_bytes_do_not_depend_on_how_the_file_was_cut(run: Any, tmp_path: Path, m
     text = "id,unit,Q1,Q2,said\r\n" + "".join(
         f'{i},Ünit {i % 7},{i % 5 + 1},,"line {i}\r\n""quoted"", {i}"\r\n' for i in range(2000)
     )
-    monkeypatch.setattr(ingest, "ROWS_PER_GROUP", 700)
+    monkeypatch.setattr(batchfile, "ROWS_PER_GROUP", 700)
     whole, _ = run(text, out=tmp_path / "one")
     monkeypatch.setattr(delimited, "BLOCK", 997)
     monkeypatch.setattr(delimited, "PARSED", 300)
@@ -306,9 +306,7 @@ SCRIPT = "</script><img src=x onerror=alert(1)>"
 def test_a_text_that_is_no_level_is_rejected(run: Any, tmp_path: Path, text: str, message: str) -> None:
     error = refusal(run, tmp_path, f'id,unit,Q1,Q2\n1,North,5,5\n2,North,5,"{text}"\n')
     assert str(error) == (
-        "1 of 2 rows in wave2.csv breaks mapping wave\n"
-        f"  row 3, column Q2: {message}\n"
-        "Nothing was imported. Fix the export or the mapping. All cells: error.problems"
+        f"1 of 2 rows in wave2.csv breaks mapping wave\n  row 3, column Q2: {message}\n{ROWS}"
     )
 
 
@@ -322,148 +320,12 @@ def test_a_scale_below_zero_is_kept(run: Any) -> None:
     assert imported.scales == (ItemScale("own.net", -2, 2),)
 
 
-# ── Bad files, each with its message ────────────────────────────────────────────────────────────
+# ── Mappings that do not fit, and files that are not what they were; tests/test_bad_inputs.py has the rest ──
 
-COLUMNS = (
-    "Correct the mapping or the export. "
-    "Read as format csv (recognised); encoding utf-8 (recognised); separator , (recognised); the header:"
+ROWS = (
+    "Nothing was imported. Fix the export or the mapping, or keep the good rows with --on-error collect. "
+    "All cells: error.problems"
 )
-CUT = "Close it, or export the file again: it may have been cut short."
-ENCODING = "Declare source.encoding in the mapping (often cp1252), or save the file as UTF-8."
-MARK = "Export the file again with quoted text, or double the mark."
-NUL = "If the file is UTF-16 without its mark, declare source.encoding: utf-16-le; otherwise export it again."
-ROWS = "Nothing was imported. Fix the export or the mapping. All cells: error.problems"
-SAVE = "Save the sheet of answers as “Excel workbook (.xlsx)” or “CSV UTF-8” and import that."
-
-BAD_FILES: dict[str, tuple[bytes, str]] = {
-    "0 bytes": (
-        b"",
-        "wave2.csv is empty (0 bytes); expected a header and at least one response\nExport it again.",
-    ),
-    "header only": (
-        b"id,unit,Q1,Q2\n",
-        "wave2.csv holds 0 responses: nothing below its header\nExport it again.",
-    ),
-    "blank lines only": (
-        b"id,unit,Q1,Q2\n\n\n",
-        "wave2.csv holds 0 responses: nothing below its header\nExport it again.",
-    ),
-    "a workbook": (
-        b"PK\x03\x04\x14\x00\x06\x00",
-        "wave2.csv is a damaged workbook, or another zip archive; "
-        f"expected CSV, TSV, XLSX or Parquet\n{SAVE}",
-    ),
-    "an old workbook": (
-        b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1\x00",
-        "wave2.csv is an Excel workbook of the old kind (.xls), or one that a password protects; "
-        f"expected CSV, TSV, XLSX or Parquet\n{SAVE}",
-    ),
-    "a web page": (
-        b"<!doctype html><script>alert(1)</script>",
-        f"wave2.csv is a web page; expected CSV, TSV, XLSX or Parquet\n{SAVE}",
-    ),
-    "a NUL byte": (b"id,unit,Q1,Q2\n1,N\x00rth,5,5\n", f"wave2.csv row 2: a NUL byte; expected text\n{NUL}"),
-    "UTF-16 without its mark": (
-        GOOD.encode("utf-16-le"),
-        f"wave2.csv row 1: a NUL byte; expected text\n{NUL}",
-    ),
-    "another encoding": (
-        "id,unit,Q1,Q2\n1,Süd,5,5\n".encode("cp1252"),
-        f"wave2.csv row 2: byte 0xFC at offset 17 is not UTF-8\n{ENCODING}",
-    ),
-    "a character cut short": (
-        "id,unit,Q1,Q2\n1,Nord,5,ü".encode()[:-1],
-        f"wave2.csv row 2: byte 0xC3 at offset 23 is not UTF-8\n{ENCODING}",
-    ),
-    "a quotation mark never closed": (
-        b'id,unit,Q1,Q2,said\n1,North,5,5,"good\n2,North,5,5,bad\n',
-        f"wave2.csv row 2: a quotation mark opens and is never closed\n{CUT}",
-    ),
-    "a quotation mark inside": (
-        b'id,unit,Q1,Q2,said\n1,North,5,5,good\n2,North,5,5,very "bad"\n',
-        "wave2.csv row 3: a quotation mark in the middle of a field, near "
-        f"""'North,5,5,very "bad"\\n'; expected it around a whole field, and doubled inside\n{MARK}""",
-    ),
-    "a quotation mark that swallows rows": (
-        b'id,unit,Q1,Q2,said\n1,North,5,5,"good\n2,North,5,5,"bad"\n',
-        "wave2.csv row 2: a quotation mark in the middle of a field, near "
-        f"""'od\\n2,North,5,5,"bad"\\n'; expected it around a whole field, and doubled inside\n{MARK}""",
-    ),
-    "a column missing": (
-        b"id,unit,Q1,Q02\n1,North,5,5\n",
-        "wave2.csv does not have the columns that mapping wave reads\n"
-        f"  column 'Q2': not in the file; nearest Q02\n{COLUMNS} "
-        "'id', 'unit', 'Q1', 'Q02'.",
-    ),
-    "columns merged by another separator": (
-        b"id:unit:Q1:Q2\n1:North:5:5\n",
-        "wave2.csv does not have the columns that mapping wave reads\n"
-        "  column 'id': not in the file\n"
-        "  column 'unit': not in the file\n"
-        "  column 'Q1': not in the file\n"
-        f"  column 'Q2': not in the file\n{COLUMNS} "
-        "'id:unit:Q1:Q2'.",
-    ),
-    "a header twice": (
-        b"id,unit,Q1,Q2,Q1\n1,North,5,5,4\n",
-        "wave2.csv does not have the columns that mapping wave reads\n"
-        "  column 'Q1': its header stands twice; found columns 3 and 5; expected one\n"
-        f"{COLUMNS} 'id', 'unit', 'Q1', 'Q2', 'Q1'.",
-    ),
-    "too many fields": (
-        b'id,unit,Q1,Q2\n1,"No\nrth",5,5\n2,North,5,5,\n',
-        "2 of 2 rows in wave2.csv break mapping wave\n"
-        "  row 2, column unit: a control character; found 'No\\nrth'; expected plain text in one line\n"
-        f"  row 3: too many fields; found 5; expected 4, as in the header\n{ROWS}",
-    ),
-    "too few fields": (
-        b"id,unit,Q1,Q2\n1,North,5,5\n\n2,North,5\n",
-        "1 of 2 rows in wave2.csv breaks mapping wave\n"
-        f"  row 4: too few fields; found 3; expected 4, as in the header\n{ROWS}",
-    ),
-    "no id": (
-        b"id,unit,Q1,Q2\n1,North,5,5\n \xc2\xa0,North,5,4\n",
-        "1 of 2 rows in wave2.csv breaks mapping wave\n"
-        f"  row 3, column id: no id; expected an id in every row\n{ROWS}",
-    ),
-    "the same id again": (
-        b"id,unit,Q1,Q2\n7,North,5,5\n8,North,5,4\n 7,North,5,4\n7 ,South,5,3\n",
-        "3 of 4 rows in wave2.csv break mapping wave\n"
-        "  row 2, column id: the same id as row 4; expected each id once\n"
-        "  row 4, column id: the same id as row 2; expected each id once\n"
-        f"  row 5, column id: the same id as row 2; expected each id once\n{ROWS}",
-    ),
-    "a control character": (
-        "id,unit,Q1,Q2\n1,Nor\x07th,5,5\n2,Nor\u202eth,5,5\n".encode(),
-        "2 of 2 rows in wave2.csv break mapping wave\n"
-        "  row 2, column unit: a control character; found 'Nor\\x07th'; expected plain text in one line\n"
-        "  row 3, column unit: a control character; found 'Nor\\u202eth'; expected plain text in one line\n"
-        f"{ROWS}",
-    ),
-    "a long segment": (
-        b"id,unit,Q1,Q2\n1," + b"x" * 201 + b",5,5\n",
-        "1 of 1 row in wave2.csv breaks mapping wave\n"
-        f"  row 2, column unit: 201 characters long; found '{'x' * 59}…'; expected at most 200\n{ROWS}",
-    ),
-    "more problems than are shown": (
-        b"id,unit,Q1,Q2\n" + b"".join(b"%d,North,5,6\n" % i for i in range(10)),
-        "10 of 10 rows in wave2.csv break mapping wave\n"
-        + "".join(
-            f"  row {i}, column Q2: outside the scale; found '6'; expected 1–5 or blank\n"
-            for i in range(2, 10)
-        )
-        + f"  … and 2 more: error.problems lists them all\n{ROWS}",
-    ),
-}  # fmt: skip
-
-
-@pytest.mark.parametrize("name", BAD_FILES)
-def test_a_bad_file_is_answered_by_one_message_and_nothing_is_imported(
-    run: Any, tmp_path: Path, name: str
-) -> None:
-    content, message = BAD_FILES[name]
-    assert str(refusal(run, tmp_path, content)) == message
-
 
 BAD_MAPPINGS: dict[str, tuple[dict[str, Any], str]] = {
     "an unknown item": (
@@ -524,57 +386,6 @@ def test_a_mapping_that_does_not_fit_is_refused(run: Any, tmp_path: Path, name: 
     changes, message = BAD_MAPPINGS[name]
     error = refusal(run, tmp_path, GOOD, mapping(**changes))
     assert str(error) == (f"mapping wave does not fit the engagement\n  {message}\nCorrect the mapping file.")
-
-
-BAD_SOURCES: dict[str, tuple[dict[str, Any], bytes, str]] = {
-    "declared as Parquet": (
-        {"format": "parquet"},
-        GOOD.encode(),
-        "wave2.csv is not a Parquet file, which the mapping declares\n"
-        "Correct source.format in the mapping, or leave it out.",
-    ),
-    "Parquet declared as CSV": (
-        {"format": "csv"},
-        b"PAR1\x15\x04",
-        "wave2.csv is a Parquet file; the mapping declares csv\n"
-        "Correct source.format in the mapping, or leave it out.",
-    ),
-    "no such encoding": (
-        {"encoding": "utf-9"},
-        GOOD.encode(),
-        "source.encoding 'utf-9' is not an encoding of text\n"
-        "Correct it in the mapping: utf-8, utf-16, cp1252, latin-1, mac-roman …",
-    ),
-    "no encoding of text": (
-        {"encoding": "base64"},
-        GOOD.encode(),
-        "source.encoding 'base64' is not an encoding of text\n"
-        "Correct it in the mapping: utf-8, utf-16, cp1252, latin-1, mac-roman …",
-    ),
-    "a mark against the declaration": (
-        {"encoding": "cp1252"},
-        GOOD.encode("utf-8-sig"),
-        "wave2.csv begins with the mark of UTF-8; the mapping declares cp1252\n"
-        "Correct source.encoding in the mapping, or leave it out.",
-    ),
-    "the wrong encoding declared": (
-        {"encoding": "ascii"},
-        GOOD.replace("North", "Süd").encode(),
-        "wave2.csv row 2: byte 0xC3 at offset 21 is not ASCII, which the mapping declares\n"
-        "Correct source.encoding in the mapping.",
-    ),
-    "a separator that cannot be one": (
-        {"delimiter": '"'},
-        GOOD.encode(),
-        "the separator '\"' cannot separate fields\nCorrect source.delimiter in the mapping.",
-    ),
-}  # fmt: skip
-
-
-@pytest.mark.parametrize("name", BAD_SOURCES)
-def test_a_file_that_is_not_what_was_declared_is_refused(run: Any, tmp_path: Path, name: str) -> None:
-    source, content, message = BAD_SOURCES[name]
-    assert str(refusal(run, tmp_path, content, mapping(source=source))) == message
 
 
 def test_a_missing_file_and_a_folder_are_refused(run: Any, tmp_path: Path) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-import zipfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -190,89 +189,6 @@ def test_the_same_long_answer_twice_counts_once(take: Any, tmp_path: Path) -> No
 
 
 # ── What is refused ─────────────────────────────────────────────────────────────────────────────
-
-
-def unsaved(path: Path) -> Path:
-    book(path, [HEAD, *PEOPLE[:1], ["002", "frontline", "North", None, "=1+3", 2, 3]])
-    return path
-
-
-def bomb(path: Path) -> Path:
-    book(path)
-    with zipfile.ZipFile(path, "a", zipfile.ZIP_DEFLATED) as archive:
-        archive.writestr("xl/media/zeros.bin", b"\0" * (1 << 25))
-    return path
-
-
-def truncated(path: Path) -> Path:
-    whole = book(path).read_bytes()
-    path.write_bytes(whole[: len(whole) // 2])
-    return path
-
-
-def entities(path: Path) -> Path:
-    """A workbook whose sheet declares an entity, as an attack would."""
-    book(path)
-    with zipfile.ZipFile(path) as archive:
-        parts = {one: archive.read(one) for one in archive.namelist()}
-    sheet = parts["xl/worksheets/sheet1.xml"]
-    parts["xl/worksheets/sheet1.xml"] = (
-        b'<?xml version="1.0"?><!DOCTYPE x [<!ENTITY a "aaaa">]>' + sheet[sheet.index(b"<worksheet") :]
-    )
-    with zipfile.ZipFile(path, "w") as archive:
-        for name, data in parts.items():
-            archive.writestr(name, data)
-    return path
-
-
-BAD_BOOKS: dict[str, tuple[Callable[[Path], Path], dict[str, Any], str]] = {
-    "two sheets of answers": (
-        lambda p: book(p, More=("visible", [HEAD])), {}, r"2 visible sheets .*\(Answers, More\).*Name the",
-    ),
-    "all hidden": (
-        lambda p: book(p, [], Codes=("hidden", [HEAD])), {}, r"0 visible sheets .*hidden: Codes",
-    ),
-    "no such sheet": (book, {"source": {"sheet": "Answer"}}, r"no sheet 'Answer'.*nearest.*Answers"),
-    "a row of totals": (
-        lambda p: book(p, [HEAD, *PEOPLE, ["Total", None, None, None, 8, 7, 7]]), {},
-        r"row 5 begins with 'Total'.*source\.totals: skip",
-    ),
-    "a formula that nobody saved": (unsaved, {}, r"cell E3 is a formula without a saved result"),
-    "an error in a cell": (
-        lambda p: book(p, [HEAD, ["001", "frontline", "North", None, "#N/A", 2, 3]]), {},
-        r"row 2, column A: unknown text.*#N/A",
-    ),
-    "a half": (
-        lambda p: book(p, [HEAD, ["001", "frontline", "North", None, 2.5, 2, 3]]), {},
-        r"row 2, column A: not a whole number.*2\.5",
-    ),
-    "a truth value": (
-        lambda p: book(p, [HEAD, ["001", "frontline", "North", None, True, 2, 3]]), {},
-        r"row 2, column A: true or false is not a level",
-    ),
-    "a cell beside the table": (
-        lambda p: book(p, [HEAD, [*PEOPLE[0], "see me"]]), {}, r"cell H2 holds 'see me' under no header",
-    ),
-    "an empty header row": (book, {"source": {"header_row": 9}}, r"row 9 is empty"),
-    "a zip bomb": (bomb, {}, r"would unfold to \d+ MB"),
-    "half a workbook": (truncated, {}, r"damaged workbook"),
-    "an entity": (entities, {}, r"damaged workbook|EntitiesForbidden|forbidden"),
-    "declared as text": (book, {"source": {"format": "csv"}}, r"is an Excel workbook; the mapping decl"),
-}  # fmt: skip
-
-
-@pytest.mark.parametrize("kind", BAD_BOOKS)
-def test_a_bad_workbook_is_answered_in_words_and_nothing_is_imported(
-    kind: str, take: Any, tmp_path: Path
-) -> None:
-    make, changes, expected = BAD_BOOKS[kind]
-    path = make(tmp_path / "bad.xlsx")
-    with pytest.raises(IngestError) as refused:
-        take(path, **changes)
-    said = " ".join(str(refused.value).split())
-    assert re.search(expected, said), said
-    assert "Traceback" not in said
-    assert not (tmp_path / "out.parquet").exists()
 
 
 BAD_LONG = {

@@ -20,8 +20,10 @@ import typer
 from cxlib.cli import anonymity as _anonymity
 from cxlib.cli import batch as _batch
 from cxlib.cli import comments as _comments
+from cxlib.cli import form as _form
 from cxlib.cli import framework as _framework
 from cxlib.cli import gate as _gate
+from cxlib.cli import imports as _imports
 from cxlib.cli import mapping as _mapping
 from cxlib.cli import printing
 from cxlib.cli import registers as _registers
@@ -29,7 +31,7 @@ from cxlib.cli import runs as _runs
 from cxlib.errors import CxError, DeclarationError, NotFoundError, nearest
 
 if TYPE_CHECKING:
-    from cxlib.live import Import, LiveEngagement
+    from cxlib.live import LiveEngagement
     from cxlib.ordering import Sequence
 
 app = typer.Typer(
@@ -44,7 +46,8 @@ app = typer.Typer(
 app.add_typer(_framework.app, name="framework")
 app.add_typer(_gate.users, name="user")
 for _command in (
-    _registers.add, _anonymity.anonymity, _comments.comments, _runs.comment, _runs.approve,
+    _imports.imports, _registers.add, _form.form, _anonymity.anonymity, _comments.comments, _runs.comment,
+    _runs.approve,
     _runs.export, _runs.runs, _batch.batch, _gate.publish, _gate.unpublish, _gate.link, _gate.links,
     _gate.revoke, _gate.serve, _gate.audit,
 ):  # fmt: skip
@@ -128,6 +131,23 @@ def import_(
         os.cpu_count() or 1
     ),
     cluster: Cluster = None,
+    on_error: Annotated[
+        str, typer.Option(help="refuse a file with a bad row, or collect such rows and keep the others.")
+    ] = "refuse",
+    rejects: Annotated[
+        Path | None, typer.Option(help="Where collected rows are written; by default beside the file.")
+    ] = None,
+    force: Annotated[bool, typer.Option(help="Write over such a file.")] = False,
+    drop: Annotated[
+        str | None,
+        typer.Option(
+            help="Leave out responses, by commas: partial, test, duplicate, speeder, straightliner."
+        ),
+    ] = None,
+    correct: Annotated[
+        bool, typer.Option(help="Corrections and late answers: replace by id what is there, add the rest.")
+    ] = False,
+    yes: Annotated[bool, typer.Option(help="Replace without asking.")] = False,
     as_json: Json = False,
 ) -> None:
     """Import a survey file, all of it or nothing; the same file twice changes nothing."""
@@ -136,15 +156,32 @@ def import_(
             raise NotFoundError(f"no file {engagement}", fix="cx import ENGAGEMENT FILE imports one.")
         _mapping.look_only(Path(engagement))
         return
+    how: dict[str, Any] = {"on_error": on_error, "rejects": rejects, "force": force}
+    if drop is not None:
+        from cxlib.screening import chosen_kinds
+
+        how["drop"] = chosen_kinds(drop)
+    if correct:
+        how |= {"correct": True, "confirm": _imports.asking(file, yes=yes)}
     asked = _framework.load(framework) if framework else None
     many = workers if file.is_dir() else 1
     if mapping is None and file.is_file() and not as_json:
         _mapping.show_before(file, engagement, printing.say())
     with _live(engagement, None, cluster, many) as eng, _progress(file, quiet=as_json) as progress:
         done = eng.import_file(
-            file, mapping, wave=wave, new_wave=new_wave, framework=asked, dry_run=dry_run, progress=progress
+            file,
+            mapping,
+            wave=wave,
+            new_wave=new_wave,
+            framework=asked,
+            dry_run=dry_run,
+            progress=progress,
+            **how,
         )
-    _print_import(done, engagement, file, as_json)
+    if as_json:
+        printing.print_json(_imports.as_data(done))
+    else:
+        _imports.print_import(done, engagement, file, mapping)
 
 
 @app.command()
@@ -430,43 +467,6 @@ def _declared(
         ) from None
 
 
-def _print_import(done: Import, engagement: str, file: Path, as_json: bool) -> None:
-    found, batch = done.found, done.batch
-    if as_json:
-        printing.print_json(
-            {
-                "state": done.state,
-                "wave": done.wave,
-                "batch": batch.id if batch else None,
-                "rows": found.rows if found else batch.rows if batch else 0,
-                "roles": dict(found.roles) if found else {},
-                "ignored_columns": list(found.columns_ignored) if found else [],
-                "notes": list(found.notes) if found else [],
-            }
-        )
-        return
-    if batch is not None and found is None:
-        print(
-            f"Nothing changed: {file.name} is in wave {done.wave} already, "
-            f"as batch {batch.id} ({batch.rows} responses)"
-        )
-        return
-    if found is None:
-        return
-    verb = "Would import" if done.state == "dry run" else "Imported"
-    print(f"{verb} {found.rows} responses into wave {done.wave}")
-    print("  " + ", ".join(f"{role} {count}" for role, count in found.roles.items()))
-    for note in found.notes:
-        print(f"  {note}")
-    if found.columns_ignored:
-        from cxlib.conversion import words
-
-        left_out = ", ".join(words(one[:200]) for one in found.columns_ignored)
-        print(f"  columns not in the mapping, left out: {left_out}")
-    if done.state == "imported":
-        print(f"Next: cx report {engagement} --wave {done.wave}")
-
-
 @contextmanager
 def _progress(file: Path, *, quiet: bool) -> Iterator[Any]:
     """Show a bar for a file that takes a while, and nothing for one that does not."""
@@ -482,7 +482,13 @@ def _progress(file: Path, *, quiet: bool) -> Iterator[Any]:
     columns = (TextColumn(file.name), BarColumn(), DownloadColumn(), TimeRemainingColumn())
     with Progress(*columns, console=Console(stderr=True)) as bar:
         task = bar.add_task("import", total=size)
-        yield lambda done, total: bar.update(task, completed=done, total=total)
+
+        def update(done: int, total: int) -> None:
+            bar.update(task, completed=done, total=total)
+            if done >= total:  # a question may follow, and nothing may move below it
+                bar.stop()
+
+        yield update
 
 
 def _why(step: str, order: Sequence) -> str:

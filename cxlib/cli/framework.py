@@ -177,9 +177,7 @@ def export(
     from cxlib.settings import read_settings
     from cxlib.workbook import write_workbook
 
-    if to.exists() and not force:
-        # A workbook that somebody marked up is work of theirs.
-        raise ConflictError(f"{to.name} is there already", fix="Name another file, or pass --force.")
+    refuse_to_overwrite(to, force=force)
     if wave and not engagement:
         raise NotFoundError("a wave belongs to an engagement", fix="Say --engagement as well.")
     if role and not form:
@@ -210,8 +208,8 @@ def export(
             whose = client or (held.spec.name if held else "")
             page = assessor_guide(found, client=whose, language=said)
         else:
-            handout = _handout(held, client, contact)
-            page = questionnaire(found, str(form), handout, role=role, language=said)
+            filled = handout(held, client, contact)
+            page = questionnaire(found, str(form), filled, role=role, language=said)
         with replaced(to) as part:
             part.write_text(page, encoding="utf-8")
     else:
@@ -220,6 +218,12 @@ def export(
 
 
 # ── What the commands share ─────────────────────────────────────────────────────────────────────
+
+
+def refuse_to_overwrite(to: Path, *, force: bool) -> None:
+    if to.exists() and not force:
+        # A workbook that somebody marked up is work of theirs.
+        raise ConflictError(f"{to.name} is there already", fix="Name another file, or pass --force.")
 
 
 def load(name: str) -> Framework:
@@ -347,7 +351,7 @@ def _topic(framework: Framework, id_: str, language: str) -> str:
 
 
 @dataclass(frozen=True)
-class _Held:
+class Held:
     """What an engagement in the store says to those who answer."""
 
     framework: Framework
@@ -355,17 +359,17 @@ class _Held:
     wave: WaveSpec
 
 
-def _engagement(settings: Settings, engagement: str | None, wave: str | None) -> _Held | None:
+def _engagement(settings: Settings, engagement: str | None, wave: str | None) -> Held | None:
     from cxlib.opening import open_live
 
     if engagement is None:
         return None
     with open_live(engagement, wave=wave, settings=settings) as eng:
         round_ = next(one for one in eng.store.waves(eng.slug) if one.id == eng.wave_id)
-        return _Held(eng.framework, eng.spec, round_)
+        return Held(eng.framework, eng.spec, round_)
 
 
-def _handout(held: _Held | None, client: str | None, contact: str | None) -> Handout:
+def handout(held: Held | None, client: str | None, contact: str | None) -> Handout:
     """Gather what fills a form: from the engagement, else from the options."""
     from cxlib.declarations import Thresholds
     from cxlib.questionnaire import Handout

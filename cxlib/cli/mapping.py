@@ -100,10 +100,17 @@ def wanted_by(engagement: str | None, framework: str | None = None) -> Wanted:
 
 def show_before(file: Path, engagement: str | None, say: Callable[[str], None]) -> None:
     """Say what a file is and what its first rows are taken for, before anything is done with it."""
+    from cxlib.answered import form_answered
+    from cxlib.opening import open_live
     from cxlib.proposals import propose
 
     for line in looked_at(propose(file, wanted_by(engagement)), most=_MOST):
         say(line)
+    if engagement is not None:
+        with open_live(engagement) as eng:
+            form = form_answered(eng.store, eng.spec, eng.framework, file)
+        if form is not None:
+            say(f"Answers to a form of {engagement} for {form.tool}, by {form.by}: {form.asks} columns")
 
 
 def looked_at(found: Proposal, most: int | None) -> Iterator[str]:

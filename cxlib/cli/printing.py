@@ -11,7 +11,19 @@ if TYPE_CHECKING:
 
 
 def said(error: CxError) -> str:
-    """Say a known error in one line; only where a file has several faults, in one line each."""
+    """Say a known error in one line; only where a file has several faults, in one line each.
+
+    A file's name or a header can hold what would turn a terminal about: it is replaced.
+    """
+    return "\n".join(legible(line) for line in _said(error).splitlines())
+
+
+def legible(text: str) -> str:
+    """Replace what a terminal cannot show, or would do."""
+    return "".join(sign if sign.isprintable() else "�" for sign in text)
+
+
+def _said(error: CxError) -> str:
     if len(error.details) > 1:
         return str(error)
     if error.details:

@@ -29,11 +29,12 @@ from cxlib.settings import read_settings
 if TYPE_CHECKING:
     from cxlib.engagement import Engagement
 
-SCHEMA = 6
+SCHEMA = 7
 
 # What is in the file, part by part: a frame's contract, the same for each published cut, or a value's type.
 FRAMES = {
     "participation": frames.PARTICIPATION,
+    "completeness": frames.COMPLETENESS,
     "response": frames.RESPONSE,
     "trend": frames.SCORES,
     "sensitivity": frames.SENSITIVITY,
@@ -64,6 +65,7 @@ VALUES: dict[str, Any] = {
     "register_figures": dict[str, Any],
     "assumptions": dict[str, dict[str, Any]],
     "open_questions": dict[str, str],
+    "quality": dict[str, Any],
 }
 
 
@@ -88,6 +90,8 @@ def results(eng: Engagement) -> dict[str, Any]:
         "smallest_group": eng.facts.threshold_scores,
         "participation": records(eng.participation()),
         "response": records(eng.response()),
+        "completeness": records(eng.completeness()),
+        "quality": eng.quality,
         "sequence": asdict(sequence(scores, eng.framework)),
         "summary": {
             "findings": [compared.index(one) for one in chosen.findings],

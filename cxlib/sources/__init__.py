@@ -15,11 +15,11 @@ from cxlib.sources.delimited import CsvSurvey
 from cxlib.sources.longform import widened
 from cxlib.sources.parts import Part, PartSurvey, find_parts
 from cxlib.sources.presets import PRESETS, PRIVATE, Layout
-from cxlib.sources.sheets import WorkbookSurvey
+from cxlib.sources.sheets import TOTALS, WorkbookSurvey
 
 __all__ = [
-    "PRESETS", "PRIVATE", "Batch", "Layout", "Part", "PartSurvey", "Source", "SurveyFile", "find_parts",
-    "open_survey", "widened",
+    "PRESETS", "PRIVATE", "TOTALS", "Batch", "Layout", "Part", "PartSurvey", "Source", "SurveyFile",
+    "find_parts", "open_survey", "widened",
 ]  # fmt: skip
 
 _PARQUET: Final = b"PAR1"

@@ -48,12 +48,13 @@ class Batch:
 
     `columns` holds, by position in the header, string arrays, or dictionary arrays of strings; `rows`
     the number of each row; `misfits` the rows left out because their fields do not fit the header, each
-    with the number of its fields.
+    with the number of its fields, and `raw` these rows as they stand in the file.
     """
 
     columns: dict[int, pa.Array]
     rows: np.ndarray
     misfits: tuple[tuple[int, int], ...] = ()
+    raw: tuple[str, ...] = ()
 
 
 class SurveyFile(Protocol):

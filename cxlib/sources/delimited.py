@@ -33,6 +33,7 @@ PARSED: Final = 4 << 20
 LONGEST_RECORD: Final = 16 << 20
 QUOTE, NEWLINE, RETURN = b'"\n\r'
 _LINE_END: Final = re.compile(rb"\r\n|\n|\r")
+_SEPARATOR: Final = re.compile(rb'"?sep=([,;\t|])"?\s*', re.IGNORECASE)
 
 _BOMS: Final = (
     (codecs.BOM_UTF8, "utf-8"),
@@ -74,7 +75,9 @@ def _scan(data: bytes, delimiters: bytes, *, is_last: bool) -> _Scan:
     array = np.frombuffer(data, np.uint8)
     quotes = np.flatnonzero(array == QUOTE)
     breaks = np.flatnonzero((array == NEWLINE) | (array == RETURN))
-    following = np.append(array[1:], 0)[breaks]
+    following = np.zeros(len(breaks), np.uint8)
+    has_next = breaks + 1 < len(array)
+    following[has_next] = array[breaks[has_next] + 1]
     is_end = ~((array[breaks] == RETURN) & (following == NEWLINE))
     if not is_last and len(breaks) and array[-1] == RETURN:
         is_end[-1] = False  # a line feed may follow in the next piece
@@ -138,15 +141,23 @@ class CsvSurvey:
         try:
             self._blocks = self._read_blocks(encoding, is_declared=spec.encoding is not None)
             block, row, has_long_fields = next(self._blocks, (b"", 1, False))
-            records = _first_records(block, LOOKED_AT)
+            # One record more than headers, should the first be a line for Excel.
+            records = _first_records(block, LOOKED_AT + 1)
             # The last line of a file may be a row of headers, and come by itself for want of a line break.
-            while len(records) < LOOKED_AT and (more := next(self._blocks, None)):
+            while len(records) <= LOOKED_AT and (more := next(self._blocks, None)):
                 block, has_long_fields = block + more[0], has_long_fields or more[2]
-                records = _first_records(block, LOOKED_AT)
+                records = _first_records(block, LOOKED_AT + 1)
+            remarks: tuple[str, ...] = ()
+            named = _SEPARATOR.fullmatch(records[0]) if records else None
+            if named:  # it would stand in the way of everybody else
+                block, row, records = block[len(records[0]) :], row + 1, records[1:]
+                remarks = ("its first line names the separator",)
+            records = records[:LOOKED_AT]
+            declared = spec.delimiter or (named[1].decode() if named else None)
             first = records[0].decode() if records else ""
-            delimiter, header = _header(self.name, first, spec.delimiter, wanted)
+            delimiter, header = _header(self.name, first, declared, wanted)
             self._delimiters = delimiter.encode()
-            self._check(block, _scan(block, self._delimiters, is_last=True), 1)
+            self._check(block, _scan(block, self._delimiters, is_last=True), row)
             rows = [header, *(_fields(one.decode(), delimiter) for one in records[1:])]
             self.layout = laid_out(rows, spec.preset, self.name)
             self.header = self.layout.names
@@ -159,7 +170,7 @@ class CsvSurvey:
         found = [*recognised]
         found += [] if spec.encoding else ["encoding"]
         found += [] if spec.delimiter else ["separator"]
-        remarks = (self.layout.remark(),) if self.layout.tool else ()
+        remarks += (self.layout.remark(),) if self.layout.tool else ()
         self.source = Source("csv", encoding, delimiter, tuple(found), remarks)
 
     @property
@@ -183,12 +194,12 @@ class CsvSurvey:
     ) -> Iterator[Batch]:
         names = [str(position) for position in range(len(self.header))]
         wanted = [names[position] for position in sorted(columns)]
-        invalid: list[tuple[int, int]] = []
+        invalid: list[tuple[int, int, str]] = []
 
         def leave_out(one: pa.csv.InvalidRow) -> str:
             if one.number is None:  # with threads, pyarrow does not know the rows
                 return "error"
-            invalid.append((one.number, one.actual_columns))
+            invalid.append((one.number, one.actual_columns, one.text))
             return "skip"
 
         def parse(threads: bool, size: int) -> pa.Table:
@@ -216,16 +227,17 @@ class CsvSurvey:
         except pa.ArrowInvalid:  # a row that does not fit, or is longer than the parser's block
             invalid.clear()
             table = parse(threads=False, size=len(block) + 1)
-        misfits = tuple((row + number - 1, fields) for number, fields in invalid)
+        misfits = tuple((row + number - 1, fields) for number, fields, _ in invalid)
+        raw = tuple(text for *_, text in invalid)
         numbers = np.arange(row, row + table.num_rows + len(misfits))
         numbers = np.delete(numbers, np.array([number - row for number, _ in misfits], np.int64))
         start = 0
         for piece in table.to_batches():
             arrays = {int(name): piece.column(name) for name in wanted}
-            yield Batch(arrays, numbers[start : start + piece.num_rows], misfits)
-            start, misfits = start + piece.num_rows, ()
+            yield Batch(arrays, numbers[start : start + piece.num_rows], misfits, raw)
+            start, misfits, raw = start + piece.num_rows, (), ()
         if misfits:
-            yield Batch({int(name): pa.array([], TEXT) for name in wanted}, numbers[:0], misfits)
+            yield Batch({int(name): pa.array([], TEXT) for name in wanted}, numbers[:0], misfits, raw)
 
     def _read_blocks(self, encoding: str, *, is_declared: bool) -> Iterator[tuple[bytes, int, bool]]:
         """Cut the file into whole records in UTF-8, each piece with the row it begins at."""
@@ -303,6 +315,11 @@ class CsvSurvey:
         if is_declared:
             return IngestError(
                 f"{found}, which the mapping declares", fix="Correct source.encoding in the mapping."
+            )
+        if encoding != "utf-8":
+            return IngestError(
+                f"{found}, whose mark the file begins with",
+                fix="It may have been cut short: export or copy it again.",
             )
         return IngestError(
             found,

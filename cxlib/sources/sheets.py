@@ -14,7 +14,7 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 from itertools import chain, islice
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, BinaryIO, Final
 
 import numpy as np
 import pyarrow as pa
@@ -24,9 +24,14 @@ from cxlib.mapping import SourceSpec
 from cxlib.sources.base import TEXT, Batch, Source
 from cxlib.sources.presets import LOOKED_AT, Layout, laid_out
 
-# What a workbook may unfold to: far above any survey, far below what fills a machine.
-MOST_BYTES: Final = 1 << 30
-MOST_RATIO: Final = 500
+# The sheets of a workbook that `cx form` writes, the last one hidden.
+ANSWERS, QUESTIONS, LISTS = "Answers", "Questions", "Lists"
+# What a workbook may unfold to, as trust asks: more comes as CSV, which is streamed and has no limit.
+MOST_BYTES: Final = 50_000_000
+MOST_RATIO: Final = 100
+MOST_ROWS: Final = 200_000
+# So small a workbook may be ever so well packed.
+SMALL_BYTES: Final = 16_000_000
 ROWS: Final = 1 << 14
 PIECE: Final = 1 << 22
 OVERLAP: Final = 1 << 16
@@ -59,6 +64,12 @@ TOTALS: Final = frozenset(
 _UNSAVED: Final = re.compile(
     rb'<c\b[^>]*\br="([A-Z]{1,3}[0-9]{1,7})"[^>]*>\s*<f\b(?:[^>]*/>|[^>]*>[^<]*</f>)\s*(?:<v\s*/>|<v></v>)?\s*</c>'
 )
+_OTHERS: Final = {
+    "xl/workbook.bin": "a binary Excel workbook (.xlsb)",
+    "word/document.xml": "a Word document",
+    "content.xml": "an OpenDocument file (.ods)",
+}
+_ZEROS: Final = re.compile(r"0{2,}")
 _MERGED: Final = re.compile(rb'<mergeCell\b[^>]*\bref="([A-Z]{1,3})([0-9]{1,7}):([A-Z]{1,3})([0-9]{1,7})"')
 
 
@@ -72,8 +83,9 @@ class WorkbookSurvey:
         with path.open("rb") as handle:
             self.sha256 = hashlib.file_digest(handle, "sha256").hexdigest()
         _refuse_bombs(path)
-        self._book = _opened(path)
+        self._handle = path.open("rb")
         try:
+            self._book = _opened(path, self._handle)
             self._sheet = self._chosen(spec.sheet)
             merged = self._looked_through(path)
             self._rows = self._sheet.iter_rows(values_only=True)
@@ -84,6 +96,7 @@ class WorkbookSurvey:
             self.header = self.layout.names
             # Rows below the headers that were looked at are answers still.
             self._rows = chain(below[self.layout.rows - 1 :], self._rows)
+            self._widths = self._padded()
         except BaseException:
             self.close()
             raise
@@ -94,7 +107,7 @@ class WorkbookSurvey:
             self._remark(f"header in row {self._header_row}, the rows above it not read")
 
     def close(self) -> None:
-        self._book.close()
+        self._handle.close()
 
     def batches(self, columns: Collection[int], coded: Collection[int]) -> Iterator[Batch]:
         """Read the rows; see :class:`cxlib.sources.base.SurveyFile`."""
@@ -117,7 +130,12 @@ class WorkbookSurvey:
                     "under no header",
                     fix="Give the column a header, or clear it.",
                 )
-            texts.append([self._text(row[at]) if at < len(row) else "" for at in wanted])
+            if number > MOST_ROWS:
+                raise IngestError(
+                    f"{self.name} has more than {MOST_ROWS:,} rows",
+                    fix="Export the answers as CSV, which has no limit.",
+                )
+            texts.append([self._shown(at, row[at]) if at < len(row) else "" for at in wanted])
             numbers.append(number)
             if len(numbers) == ROWS:
                 yield self._batch(wanted, texts, numbers, coded)
@@ -135,6 +153,22 @@ class WorkbookSurvey:
         arrays = {at: pa.array([row[place] for row in texts], TEXT) for place, at in enumerate(wanted)}
         arrays = {at: one.dictionary_encode() if at in coded else one for at, one in arrays.items()}
         return Batch(arrays, np.array(numbers))
+
+    def _padded(self) -> dict[int, int]:
+        """Find columns of numbers that are shown with zeros before them, as ids are: column → digits."""
+        first = self._header_row + self.layout.rows
+        rows = self._sheet.iter_rows(min_row=first, max_row=first + 20)
+        formats: dict[int, set[str]] = {}
+        for row in rows:
+            for at, cell in enumerate(row):
+                if cell.value is not None:
+                    formats.setdefault(at, set()).add(cell.number_format)
+        alike = ((at, *found) for at, found in formats.items() if len(found) == 1)
+        return {at: len(one) for at, one in alike if _ZEROS.fullmatch(one)}
+
+    def _shown(self, at: int, value: Any) -> str:
+        text = self._text(value)
+        return text.zfill(self._widths[at]) if at in self._widths and isinstance(value, int) else text
 
     def _text(self, value: Any) -> str:
         """Write a typed cell as the text it stands for."""
@@ -162,6 +196,9 @@ class WorkbookSurvey:
         visible = [_measured(sheet) for sheet in sheets.values() if sheet.sheet_state == "visible"]
         hidden = [sheet.title for sheet in sheets.values() if sheet.sheet_state != "visible"]
         filled = [sheet for sheet in visible if _is_filled(sheet)]
+        # A form that we wrote explains itself on a sheet beside its answers.
+        if [sheet.title for sheet in filled] == [ANSWERS, QUESTIONS] and hidden == [LISTS]:
+            filled = filled[:1]
         if len(filled) != 1:
             found = ", ".join(sheet.title for sheet in filled) or "none"
             beside = f"; hidden: {', '.join(hidden)}" if hidden else ""
@@ -233,15 +270,22 @@ class WorkbookSurvey:
         self.source = replace(self.source, remarks=(*self.source.remarks, text))
 
 
-def _opened(path: Path) -> Any:
+def _opened(path: Path, handle: BinaryIO) -> Any:
     import openpyxl
+    from defusedxml import DefusedXmlException
     from openpyxl.utils.exceptions import InvalidFileException
 
     try:
         # Formulas come as their saved results; defusedxml, installed beside it, refuses entities.
-        return openpyxl.load_workbook(path, read_only=True, data_only=True, keep_links=False)
+        # By a handle, as openpyxl goes by a file's name otherwise.
+        return openpyxl.load_workbook(handle, read_only=True, data_only=True, keep_links=False)
     except (InvalidFileException, zipfile.BadZipFile, KeyError, ValueError, OSError, SyntaxError) as error:
-        cause = next(iter(str(error).splitlines()), type(error).__name__)
+        if isinstance(error, DefusedXmlException) or isinstance(error.__context__, DefusedXmlException):
+            raise IngestError(
+                f"{path.name} declares entities in its XML, which no survey needs",
+                fix="Do not trust the file; export the answers as CSV.",
+            ) from None
+        cause = next(iter(str(error).splitlines()), type(error).__name__).partition(" from /")[0]
         raise IngestError(
             f"{path.name} is a damaged workbook ({cause[:80]})", fix="Save or copy it again."
         ) from None
@@ -251,13 +295,20 @@ def _refuse_bombs(path: Path) -> None:
     try:
         with zipfile.ZipFile(path) as archive:
             unfolded = sum(one.file_size for one in archive.infolist())
+            inside = set(archive.namelist())
     except (zipfile.BadZipFile, OSError) as error:
         raise IngestError(f"{path.name} is a damaged workbook ({error})", fix="Copy it again.") from None
-    if unfolded > MOST_BYTES or unfolded > max(MOST_RATIO * path.stat().st_size, 1 << 24):
+    if "xl/workbook.xml" not in inside:
+        kind = next((kind for mark, kind in _OTHERS.items() if mark in inside), "another zip archive")
         raise IngestError(
-            f"{path.name} would unfold to {unfolded >> 20:,} MB; expected at most "
-            f"{MOST_BYTES >> 20:,} MB, and {MOST_RATIO} times the file",
-            fix="Export the answers as CSV; if the file came from outside, do not trust it.",
+            f"{path.name} is {kind}; expected CSV, TSV, XLSX or Parquet",
+            fix="Save the sheet of answers as “Excel workbook (.xlsx)” or “CSV UTF-8” and import that.",
+        )
+    if unfolded > MOST_BYTES or unfolded > max(MOST_RATIO * path.stat().st_size, SMALL_BYTES):
+        raise IngestError(
+            f"{path.name} would unfold to {unfolded / 1e6:,.0f} MB; expected at most "
+            f"{MOST_BYTES / 1e6:,.0f} MB, and {MOST_RATIO} times the file",
+            fix="Export the answers as CSV, which has no limit; do not trust a file that came from outside.",
         )
 
 

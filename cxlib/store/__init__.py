@@ -18,7 +18,7 @@ from typing import Any, Self
 from cxlib.anonymity.rereleases import Issued
 from cxlib.commentary import Commentary
 from cxlib.declarations import AssumptionSpec, EngagementSpec, TargetSpec, WaveSpec
-from cxlib.errors import ConflictError, ContractError, CxError, Problem
+from cxlib.errors import ContractError, Problem
 from cxlib.registers import Kept
 from cxlib.settings import Settings
 from cxlib.store import batches as _batches
@@ -27,10 +27,11 @@ from cxlib.store import comments as _comments
 from cxlib.store import engagements as _engagements
 from cxlib.store import registers as _registers
 from cxlib.store import releases as _releases
+from cxlib.store import taking as _taking
 from cxlib.store import upkeep as _upkeep
 from cxlib.store.access import Access, Opening
 from cxlib.store.connect import WAIT_SECONDS, Database, has_wal_reset_bug, sqlite_version
-from cxlib.store.files import LocalFolder, sha256_of
+from cxlib.store.files import LocalFolder
 from cxlib.store.records import (
     AccountRecord,
     BatchRecord,
@@ -423,6 +424,8 @@ class Store:
         source_sha256: str,
         mapping_document: str,
         declared: Mapping[str, Any],
+        quality: Mapping[str, Any] | None = None,
+        corrects: Mapping[str, str] | None = None,
     ) -> BatchRecord:
         """Take in a finished import: its Parquet file, its row and its respondents, all or nothing.
 
@@ -437,11 +440,17 @@ class Store:
             The exact text of the mapping file.
         declared
             Items and constructs that the mapping declares, as JSON can hold them.
+        quality
+            What was told of the import, as JSON can hold it; the record keeps it.
+        corrects
+            For an import that takes the place of what its respondents answered before: the wave as it was
+            looked at, its batches with the path of each. Undoing the batch gives back exactly what was there.
 
         Raises
         ------
         ConflictError
-            If this file is in the wave already, or a respondent is: it names the other import.
+            If this file is in the wave already, or a respondent is: it names the other import. Of one that
+            corrects, if the wave is no more as it was looked at.
         ContractError
             If the Parquet file is not what it should be.
         """
@@ -449,66 +458,15 @@ class Store:
         if parquet.parent.resolve() != self._local.staging.resolve():
             raise ContractError(f"{parquet} is not in the staging folder", fix="Write it to store.staging().")
         _engagements.storable(mapping_document, "the mapping")
-        pseudonyms = _batches.Pseudonyms(parquet)
-        try:
-            return self._take_in(
-                slug,
-                wave,
-                parquet,
-                pseudonyms,
-                {
-                    "source_name": _batches.legible(source_name),
-                    "source_sha256": source_sha256,
-                    "mapping_digest": hashlib.sha256(mapping_document.encode()).hexdigest(),
-                    "mapping_document": mapping_document,
-                    "declared": _batches.as_json(declared),
-                    "rows": pseudonyms.rows,
-                    "parquet_sha256": sha256_of(parquet),
-                },
-            )
-        finally:
-            pseudonyms.close()
-
-    def _take_in(
-        self, slug: str, wave: str, parquet: Path, pseudonyms: _batches.Pseudonyms, values: dict[str, Any]
-    ) -> BatchRecord:
-        moment = _engagements.now()
-        batch_id = _batches.new_batch_id(moment)
-        relative = self._local.relative_batch_path(slug, batch_id)
-        is_moving = False
-        wave_key = 0
-        try:
-            with self._database.write() as connection:
-                wave_key = _engagements.require_wave(connection, slug, wave)
-                same = _batches.select_same(
-                    connection, wave_key, values["source_sha256"], values["mapping_digest"]
-                )
-                if same is not None:
-                    raise ConflictError(
-                        f"{values['source_name']} is in wave {wave} of {slug} already, as batch {same.id}",
-                        fix="Nothing needs to be done; undo that batch first if it is to be read again.",
-                    )
-                values |= {
-                    "id": batch_id,
-                    "wave": wave_key,
-                    "state": ACTIVE,
-                    "framework": _engagements.select_framework(connection, slug, wave_key).digest,
-                    "path": relative,
-                    "created_at": moment,
-                }
-                _batches.insert_batch(connection, values, pseudonyms)
-                # The file first, then the commit: a crash between them leaves an orphan, never a hole.
-                is_moving = True
-                self._local.take_in(parquet, relative)
-                return _batches.select_batch(connection, batch_id)
-        except _batches.AlreadyAnsweredError:
-            with self._database.read() as connection:
-                conflict = _batches.explain_conflict(connection, slug, wave, wave_key, pseudonyms)
-            raise conflict from None
-        except BaseException:
-            if is_moving and not self._may_know(batch_id):
-                self._local.put_back(relative, parquet)
-            raise
+        values = {
+            "source_name": _batches.legible(source_name),
+            "source_sha256": source_sha256,
+            "mapping_digest": hashlib.sha256(mapping_document.encode()).hexdigest(),
+            "mapping_document": mapping_document,
+            "declared": _batches.as_json(declared),
+        }
+        order = _taking.Order(slug, wave, parquet, values, quality or {}, corrects)
+        return _taking.take_in(self._database, self._local, order)
 
     def foresee(self, slug: str, wave: str, parquet: Path) -> None:
         """Raise what `add_batch` would raise because of the respondents in a finished file.
@@ -528,15 +486,6 @@ class Store:
         if conflict is not None:
             raise conflict
 
-    def _may_know(self, batch_id: str) -> bool:
-        """Tell whether a batch may have been committed, although its commit ended in an exception."""
-        try:
-            with self._database.read() as connection:
-                return _batches.is_known(connection, batch_id)
-        except CxError:
-            # Unknown: then its file stays where the row, if there is one, looks for it.
-            return True
-
     def find_batch(self, slug: str, wave: str, source_sha256: str, mapping_digest: str) -> BatchRecord | None:
         """Find the active batch of the same source file and mapping, so that nothing goes in twice."""
         with self._database.read() as connection:
@@ -555,22 +504,21 @@ class Store:
             return _batches.select_batches(connection, slug, wave_key=key, state=state)
 
     def undo_batch(self, slug: str, batch_id: str | None = None) -> BatchRecord:
-        """Undo an import, by default the latest: its respondents may answer again, its answers are gone.
+        """Undo an import, by default the latest: its answers are gone, and its respondents may answer again.
+
+        Answers that it took the place of count again.
 
         Raises
         ------
         NotFoundError
             If there is no such batch, or it was undone already.
+        ConflictError
+            If a later one corrects it: that one goes first.
         """
-        with self._database.write() as connection:
-            _engagements.require_engagement(connection, slug)
-            record = _batches.mark_undone(connection, slug, batch_id)
-        # After the commit: a crash in between leaves an orphan, never a row without its file.
-        self._local.remove(record.path)
-        return record
+        return _taking.undo(self._database, self._local, slug, batch_id)
 
     def batch_path(self, record: BatchRecord) -> Path:
-        """Return where the Parquet file of a batch is on this machine."""
+        """Return where the Parquet file of a batch whose answers count is on this machine."""
         return self._local.root / record.path
 
     def figures_folder(self, slug: str) -> Path:

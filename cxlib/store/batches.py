@@ -17,7 +17,6 @@ from sqlalchemy import (
     Row,
     Select,
     Text,
-    delete,
     func,
     insert,
     literal,
@@ -29,8 +28,9 @@ from sqlalchemy.exc import IntegrityError
 from cxlib.errors import ConflictError, ContractError, NotFoundError, nearest
 from cxlib.frames import RESPONDENT
 from cxlib.store.comments import forget_words
+from cxlib.store.corrections import give_back, set_aside
 from cxlib.store.records import BatchRecord
-from cxlib.store.schema import ACTIVE, UNDONE, import_batch, respondent, wave
+from cxlib.store.schema import ACTIVE, UNDONE, import_batch, quality, remainder, respondent, wave
 
 if TYPE_CHECKING:
     import pyarrow.parquet as pq
@@ -84,6 +84,12 @@ class Pseudonyms:
             text = column.cast(pa.string())
             yield text.take(pc.sort_indices(text)).to_pylist()
 
+    def everyone(self) -> Any:
+        """Read the whole column, as an Arrow array of text: 36 bytes a respondent."""
+        import pyarrow as pa
+
+        return self._file.read([RESPONDENT]).column(0).cast(pa.string()).combine_chunks()
+
     def repeated(self) -> int:
         """Count the rows whose respondent an earlier row named already; needs the column in memory."""
         import pyarrow.compute as pc
@@ -103,8 +109,16 @@ def _is_text(kind: Any) -> bool:
 # ── Writing ─────────────────────────────────────────────────────────────────────────────────────
 
 
-def insert_batch(connection: Connection, values: dict[str, Any], pseudonyms: Pseudonyms) -> None:
-    """Write a batch's row and its respondents.
+def insert_batch(
+    connection: Connection,
+    values: dict[str, Any],
+    pseudonyms: Pseudonyms,
+    told: Mapping[str, Any],
+    *,
+    corrects: bool = False,
+) -> None:
+    """Write a batch's row, what was told of it, and its respondents; one that `corrects` takes over those
+    who are in the wave already.
 
     Raises
     ------
@@ -122,7 +136,12 @@ def insert_batch(connection: Connection, values: dict[str, Any], pseudonyms: Pse
             f"{values['source_name']} was imported by another process just now",
             fix="Nothing needs to be done.",
         ) from None
+    if told:
+        connection.execute(insert(quality).values(batch=key, content=as_json(told)))
     for chunk in pseudonyms.chunks(CHUNK_ROWS):
+        if corrects:
+            listed = respondent.c.pseudonym.in_(select(_as_rows(connection, chunk)))
+            set_aside(connection, values["wave"], listed)
         if connection.dialect.name == "postgresql":
             _copy(connection, values["wave"], key, chunk)
         else:
@@ -208,18 +227,20 @@ def find_conflict(
     return ConflictError(
         f"{sum(found.values()):,} of {pseudonyms.rows:,} respondents have answered wave {wave_id} of {slug} "
         f"already: {others}; nothing was imported",
-        fix="If this file replaces that one, undo that batch with cx undo and import again; "
-        "otherwise leave these rows out.",
+        fix="If it corrects or completes that one, import it with --correct; if it replaces all of it, undo "
+        "that batch with cx undo and import again; otherwise leave these rows out.",
     )
 
 
-def mark_undone(connection: Connection, slug: str, batch_id: str | None) -> BatchRecord:
-    """Free the respondents of a batch, by default the latest active one, and keep its row.
+def select_to_undo(connection: Connection, slug: str, batch_id: str | None) -> tuple[BatchRecord, int, int]:
+    """Return the batch that `mark_undone` would take out, its key, and its wave's.
 
     Raises
     ------
     NotFoundError
         If there is no such active batch.
+    ConflictError
+        If a later one corrects it.
     """
     active = select_batches(connection, slug, state=ACTIVE)
     chosen = [one for one in active if batch_id in (None, one.id)][-1:]
@@ -234,40 +255,63 @@ def mark_undone(connection: Connection, slug: str, batch_id: str | None) -> Batc
             if undone
             else f"engagement {slug} has no batch {batch_id!a}{nearest(batch_id, [one.id for one in active])}"
         )
+    later = active[active.index(chosen[0]) + 1 :]
+    resting = [one for one in later if one.wave == chosen[0].wave and one.rests_on_earlier]
+    if resting:
+        raise ConflictError(
+            f"batch {chosen[0].id} is what batch {resting[-1].id} corrects: who answered the same there is "
+            "counted here",
+            fix=f"Undo that one first: cx undo {slug} --batch {resting[-1].id}.",
+        )
     row = connection.execute(
         select(import_batch.c.key, import_batch.c.wave).where(import_batch.c.id == chosen[0].id)
     ).one()
-    connection.execute(delete(respondent).where(respondent.c.wave == row.wave, respondent.c.batch == row.key))
-    forget_words(connection, row.key)
+    return chosen[0], row.key, row.wave
+
+
+def mark_undone(connection: Connection, record: BatchRecord, key: int, wave_key: int) -> BatchRecord:
+    """Free the respondents of a batch, or give them back to where they were, and keep its row."""
+    give_back(connection, wave_key, key)
+    forget_words(connection, key)
     changed = connection.execute(
         update(import_batch)
-        .where(import_batch.c.key == row.key, import_batch.c.state == ACTIVE)
+        .where(import_batch.c.key == key, import_batch.c.state == ACTIVE)
         .values(state=UNDONE, undone_at=datetime.now(UTC))
     )
     if changed.rowcount != 1:
-        raise ConflictError(f"batch {chosen[0].id} of {slug} was undone by someone else just now")
-    return select_batch(connection, chosen[0].id)
+        raise ConflictError(f"batch {record.id} of {record.engagement} was undone by someone else just now")
+    return select_batch(connection, record.id)
 
 
 # ── Reading ─────────────────────────────────────────────────────────────────────────────────────
 
 
 def _records() -> Select[Any]:
-    columns = [column for column in import_batch.c if column.name not in {"wave", "framework", "key"}]
+    own = {"wave", "framework", "key", "rows", "path", "parquet_sha256"}
+    columns = [column for column in import_batch.c if column.name not in own]
+    counting = [
+        func.coalesce(remainder.c[name], import_batch.c[name]).label(name)
+        for name in ("rows", "path", "parquet_sha256")
+    ]
     return (
         select(
             *columns,
+            *counting,
+            import_batch.c.rows.label("rows_imported"),
+            quality.c.content.label("quality"),
             import_batch.c.framework.label("framework_digest"),
             wave.c.engagement,
             wave.c.id.label("wave"),
         )
         .join_from(import_batch, wave)
+        .join(remainder, remainder.c.batch == import_batch.c.key, isouter=True)
+        .join(quality, quality.c.batch == import_batch.c.key, isouter=True)
         .order_by(import_batch.c.key)
     )
 
 
 def _record(row: Row[Any]) -> BatchRecord:
-    return BatchRecord(**row._mapping)
+    return BatchRecord(**{**row._mapping, "quality": row.quality or {}})
 
 
 def select_batch(connection: Connection, batch_id: str) -> BatchRecord:
@@ -309,21 +353,24 @@ def select_same(
 
 
 def select_active_paths(connection: Connection) -> dict[str, str]:
-    """Map the path of every active batch file to its SHA-256."""
+    """Map the path of every file of an active batch, as it came in and what counts of it, to its SHA-256."""
     rows = connection.execute(
         select(import_batch.c.path, import_batch.c.parquet_sha256).where(import_batch.c.state == ACTIVE)
     )
-    return {row.path: row.parquet_sha256 for row in rows}
+    counting = connection.execute(select(remainder.c.path, remainder.c.parquet_sha256))
+    return {row.path: row.parquet_sha256 for found in (rows, counting) for row in found}
 
 
 def select_miscounted(connection: Connection) -> list[tuple[str, int, int]]:
     """List active batches whose rows and respondents differ in number: path, rows, respondents."""
     counted = select(respondent.c.batch, func.count().label("n")).group_by(respondent.c.batch).subquery()
     found = func.coalesce(counted.c.n, 0)
+    counting = func.coalesce(remainder.c.rows, import_batch.c.rows)
     rows = connection.execute(
-        select(import_batch.c.path, import_batch.c.rows, found.label("found"))
+        select(import_batch.c.path, counting.label("rows"), found.label("found"))
         .join_from(import_batch, counted, import_batch.c.key == counted.c.batch, isouter=True)
-        .where(import_batch.c.state == ACTIVE, import_batch.c.rows != found)
+        .join(remainder, remainder.c.batch == import_batch.c.key, isouter=True)
+        .where(import_batch.c.state == ACTIVE, counting != found)
         .order_by(import_batch.c.key)
     )
     return [(row.path, row.rows, row.found) for row in rows]

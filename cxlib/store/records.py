@@ -64,8 +64,10 @@ class BatchRecord:
 
     Attributes
     ----------
-    path : of the Parquet file, relative to the local folder; see `Store.batch_path`.
+    rows, path, parquet_sha256 : of the Parquet file whose answers count, relative to the local folder; see
+        `Store.batch_path`. A later import may have taken the place of some of the `rows_imported`.
     declared : items and constructs that the mapping declares beside the framework's.
+    quality : what was told when it came in: rows rejected and why, texts converted, answers replaced.
     created_at, undone_at : in UTC.
     """
 
@@ -84,10 +86,18 @@ class BatchRecord:
     parquet_sha256: str
     created_at: datetime
     undone_at: datetime | None
+    rows_imported: int = 0
+    quality: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
     @property
     def is_active(self) -> bool:
         return self.state == ACTIVE
+
+    @property
+    def rests_on_earlier(self) -> bool:
+        """Whether it corrected what was there: then it holds only what was new or another."""
+        corrected = self.quality.get("corrected", {})
+        return bool(corrected.get("replaced") or corrected.get("identical"))
 
 
 @dataclass(frozen=True)

@@ -184,6 +184,35 @@ respondent = Table(
     sqlite_with_rowid=False,
 )
 
+# Answers that a later import of the wave took the place of. They come back when that one is undone.
+replaced = Table(
+    "replaced",
+    metadata,
+    Column("wave", Integer, primary_key=True, autoincrement=False),
+    Column("pseudonym", Text, primary_key=True),
+    Column("batch", Integer, primary_key=True, autoincrement=False),
+    ForeignKeyConstraint(["batch", "wave"], ["import_batch.key", "import_batch.wave"]),
+    sqlite_with_rowid=False,
+)
+
+# What still counts of a batch of which something was replaced: a file of its own. The one that came in stays.
+remainder = Table(
+    "remainder",
+    metadata,
+    Column("batch", Integer, ForeignKey("import_batch.key"), primary_key=True, autoincrement=False),
+    Column("rows", BigInteger, nullable=False),
+    Column("path", Text, nullable=False),
+    Column("parquet_sha256", String(64), nullable=False),
+)
+
+# What was told of an import when it came in: rows left out and why, texts converted, answers replaced.
+quality = Table(
+    "quality",
+    metadata,
+    Column("batch", Integer, ForeignKey("import_batch.key"), primary_key=True, autoincrement=False),
+    Column("content", JSON, nullable=False),
+)
+
 # Whom respondents write to; it may change while the engagement lasts.
 contact = Table(
     "contact",

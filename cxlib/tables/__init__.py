@@ -19,6 +19,7 @@ from cxlib.tables.method import sources
 from cxlib.tables.moves import described_levels, next_moves, recommendations
 from cxlib.tables.ordered import sensitivity, standing, steps
 from cxlib.tables.portfolio import head, portfolio, starts
+from cxlib.tables.quality import completeness, imports, quality
 from cxlib.tables.reading import empty, how_to_read
 from cxlib.tables.registers import (
     actions,
@@ -45,6 +46,7 @@ __all__ = [
     "change",
     "chapter",
     "comments",
+    "completeness",
     "described_levels",
     "disagreement",
     "drivers",
@@ -58,6 +60,7 @@ __all__ = [
     "goals",
     "head",
     "how_to_read",
+    "imports",
     "lens",
     "lenses",
     "measures",
@@ -69,6 +72,7 @@ __all__ = [
     "plain",
     "portfolio",
     "promises",
+    "quality",
     "quoted",
     "recommendations",
     "reliability",

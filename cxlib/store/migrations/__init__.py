@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from alembic.config import Config
     from sqlalchemy import Connection
 
-HEAD: Final = "0008"
+HEAD: Final = "0010"
 
 
 def alembic_config(connection: Connection | None = None) -> Config:

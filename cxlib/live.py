@@ -20,25 +20,25 @@ from cxlib.answered import form_answered
 from cxlib.commentary import Commentary, CommentarySpec, ToneSpec, composed
 from cxlib.creation import check_fit
 from cxlib.datasets import Part, dataset_digest, find_parts
-from cxlib.declarations import WaveSpec, parse_document, read_document, validate
+from cxlib.declarations import WaveSpec, read_document, validate
 from cxlib.engagement import Engagement
 from cxlib.errors import ConflictError, NotFoundError, nearest
 from cxlib.extract import Extract, Facts, RoleFacts, WaveFacts
-from cxlib.frames import COMMENTS, DATE, INVITED, ROLE, SHARD, WAVE
+from cxlib.frames import COMMENTS, INVITED, ROLE, SHARD, WAVE
 from cxlib.framework import Framework, parse_framework
 from cxlib.framework.versions import Comparison, compare_frameworks
 from cxlib.instrument import Instrument
 from cxlib.intake import How, Import, Intake, unchanged
 from cxlib.invitations import Invited, read_invitations
 from cxlib.keeping import Figures, forget, kept_figures
-from cxlib.mapping import MappingSpec
-from cxlib.outgoing import check_against_out, issued, item_columns
+from cxlib.mapping import MappingSpec, plain_mapping
+from cxlib.outgoing import check_against_out, issued, item_columns, last_day
 from cxlib.provenance import library_version
 from cxlib.registers import Registers
 from cxlib.registers.reading import read_register
 from cxlib.shares import Share, Spread, shares_of, tally_share
 from cxlib.store import BatchRecord, RegisterRecord, Store
-from cxlib.tally import Tally, read_batches, tally_batches
+from cxlib.tally import Tally, tally_batches
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -482,7 +482,7 @@ class LiveEngagement(Engagement):
 
     def _make_extract(self) -> Extract:
         figures, instrument = self._figures(), self.instrument
-        release, documents = figures.release, [one.mapping_document for one in self._batches()]
+        release, documents = figures.release, [plain_mapping(one.mapping_document) for one in self._batches()]
         roles = {role.id: role for role in self.framework.roles}
         invited = self._invited(release)
         veiled = self._veiled(release, invited)
@@ -510,8 +510,8 @@ class LiveEngagement(Engagement):
             threshold_comments=self.spec.anonymity.comments,
             targets={id_: one.level for id_, one in sorted(self.store.targets(self._slug).items())},
             declared=instrument.to_plain(),
-            data_date=self._last_answer(),
-            notes=tuple(dict.fromkeys(filter(None, map(_note, documents)))),
+            data_date=last_day(map(self.store.batch_path, self._batches())),
+            notes=tuple(dict.fromkeys(str(one["note"]) for one in documents if one.get("note"))),
             questions=reviewing.open_questions(
                 self.store.batches(self._slug, self.wave_id), instrument.language
             ),
@@ -531,7 +531,7 @@ class LiveEngagement(Engagement):
     def _quality(self) -> dict[str, Any]:
         """Return what may be told of this wave's imports; nothing where there is none."""
         batches = self.store.batches(self._slug, self.wave_id)
-        named = (parse_document(one.mapping_document, name="mapping").data.get("id") for one in batches)
+        named = (plain_mapping(one.mapping_document).get("id") for one in batches)
         has_ids = [one is not None for one in named]
         return quality.told((one.quality for one in batches), has_ids, self.spec.anonymity.scores)
 
@@ -584,23 +584,6 @@ class LiveEngagement(Engagement):
     def _wave_facts(self, wave: WaveSpec) -> WaveFacts:
         compared = self.comparison(wave.id)
         return WaveFacts(wave.id, wave.label, wave.date, compared.before, compared.share_unchanged)
-
-    def _last_answer(self) -> str | None:
-        """Return the date of the last answer, from the files' date columns alone."""
-        import pyarrow.compute as pc
-
-        last = [
-            found
-            for batch in self._batches()
-            for rows in read_batches(self.store.batch_path(batch), [DATE])
-            if (found := pc.max(rows[DATE]).as_py()) is not None
-        ]
-        return max(last).isoformat() if last else None
-
-
-@lru_cache(maxsize=64)
-def _note(mapping_document: str) -> str:
-    return str(parse_document(mapping_document, name="mapping").data.get("note") or "")
 
 
 @lru_cache(maxsize=8)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from functools import lru_cache
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, StringConstraints, model_validator
 
@@ -16,6 +18,7 @@ from cxlib.declarations import (
     Slug,
     Text,
     at,
+    parse_document,
     read_document,
     validate,
 )
@@ -255,3 +258,10 @@ class MappingSpec(Model):
 def read_mapping(path: Path) -> MappingSpec:
     """Read and check a mapping file; see :class:`MappingSpec`."""
     return validate(MappingSpec, read_document(path))
+
+
+@lru_cache(maxsize=64)
+def plain_mapping(document: str) -> Mapping[str, Any]:
+    """Return a mapping's text as plain data, for example the one that an import was made by."""
+    plain: Mapping[str, Any] = parse_document(document, name="mapping").data
+    return plain

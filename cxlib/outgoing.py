@@ -5,7 +5,7 @@ The store keeps it and nothing else does: digests of people, and the cells they 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 from pathlib import Path
 from typing import TypeAlias
@@ -114,6 +114,19 @@ def item_columns(path: Path, dims: Sequence[str]) -> list[str]:
     beside = {RESPONDENT, SHARD, DATE, *dims}
     names = pq.read_schema(path).names
     return [name for name in names if name not in beside and not name.startswith(COMMENT)]
+
+
+def last_day(paths: Iterable[Path]) -> str | None:
+    """Return the day of the last answer in batches, as in 2026-03-31, from their column of dates alone."""
+    import pyarrow.compute as pc
+
+    days = [
+        found
+        for path in paths
+        for rows in read_batches(path, [DATE])
+        if (found := pc.max(rows[DATE]).as_py()) is not None
+    ]
+    return max(days).isoformat() if days else None
 
 
 def _digests(path: Path, dims: Sequence[str], key: str, every: Sequence[str]) -> Iterator[_People]:

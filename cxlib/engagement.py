@@ -174,8 +174,8 @@ class Engagement:
         """Return what was computed from the extract in hand; another extract begins anew."""
         held = self.extract
         if self.__dict__.get("_kept_of") is not held:
-            self.__dict__["_kept_of"], self.__dict__["_figures"] = held, {}
-        kept: dict[Any, Any] = self.__dict__["_figures"]
+            self.__dict__["_kept_of"], self.__dict__["_once_figures"] = held, {}
+        kept: dict[Any, Any] = self.__dict__["_once_figures"]
         return kept
 
     def _once(self, what: tuple[Any, ...], make: Callable[[], Any]) -> Any:

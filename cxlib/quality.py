@@ -23,6 +23,7 @@ KINDS: Final = {
     "rows": re.compile(r"too (many|few) fields|a row of totals"),
     "dates": re.compile(r"ambiguous or unknown date|a spreadsheet's number"),
     "roles": re.compile(r"(no|unknown) role"),
+    "segments": re.compile(r"not among the values of the mapping"),
     "texts": re.compile(r"a control character|a text too long"),
 }
 ANSWERS: Final = "answers"

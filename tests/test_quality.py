@@ -54,6 +54,7 @@ def test_every_reason_of_an_import_has_its_kind() -> None:
         "rows": {"too many fields", "too few fields", "a row of totals is nobody's answer"},
         "dates": {"ambiguous or unknown date: choose the format", "a spreadsheet's number instead of a date"},
         "roles": {"no role", "unknown role"},
+        "segments": {"not among the values of the mapping"},
         "texts": {"a control character", "a text too long"},
     }
     for kind, reasons in expected.items():
@@ -133,3 +134,12 @@ def test_what_nobody_knows_of_imports_is_not_said() -> None:
     assert "7 rows could not be read" in said
     assert "9 responses took the place" in said
     assert "Nothing was imported yet" in str(tables.imports(pd.DataFrame(), instrument))
+
+
+def test_a_handle_that_has_told_figures_tells_those_of_a_later_import(tmp_path: Path) -> None:
+    with created(read_settings({"CX_HOME": str(tmp_path / "home")})) as live:
+        mapping(tmp_path)
+        live.import_file(survey(tmp_path / "one.csv"), tmp_path / "mapping.yaml")
+        before = live.scores()["n"].sum()
+        live.import_file(survey(tmp_path / "two.csv", 3, ids="TWO"), tmp_path / "mapping.yaml")
+        assert live.scores()["n"].sum() > before

@@ -116,6 +116,7 @@ def _kinds(_: Words) -> dict[str, str]:
         "rows": _("rows that did not fit the header"),
         "dates": _("dates that were not as agreed"),
         "roles": _("roles that nobody knows"),
+        "segments": _("segments that the mapping does not name"),
         "texts": _("texts that cannot be shown"),
         "answers": _("answers outside their scale or in unknown words"),
     }

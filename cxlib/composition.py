@@ -85,16 +85,15 @@ def counted(released: Released) -> dict[tuple[Key, str], Ints]:
         frame = released.counts
         names = [*key_columns(released.dims), "item"]
         n = frame["n"].to_numpy(np.int64)
-        columns = [frame[name].to_numpy(object) for name in names]
+        columns = [_coded(frame[name]) for name in names]
         # The answers of one item in one group stand together, in the order of its scale.
-        is_first = np.arange(len(n)) == 0
-        for column in columns:
-            is_first[1:] |= column[1:] != column[:-1]
-        starts = np.flatnonzero(is_first)
-        rows = zip(*(column[starts].tolist() for column in columns), strict=True)
+        is_new = np.ones(len(n), bool)
+        is_new[1:] = np.any([codes[1:] != codes[:-1] for codes, _ in columns], axis=0)
+        starts = np.flatnonzero(is_new)
+        rows = list(zip(*(_texts(codes[starts], texts) for codes, texts in columns), strict=True))
         kept = {
             (row[:-1], row[-1]): n[start:end]
-            for row, start, end in zip(rows, starts, [*starts, len(n)][1:], strict=True)
+            for row, start, end in zip(rows, starts.tolist(), [*starts.tolist(), len(n)][1:], strict=True)
         }
         if len(kept) < len(starts):
             raise ContractError(
@@ -522,6 +521,19 @@ def key_columns(dims: Sequence[str]) -> list[str]:
     return [WAVE, "cut", *dims]
 
 
+def _coded(column: pd.Series) -> tuple[NDArray[np.intp], list[str]]:
+    """Return a column of texts as places in a list of the different ones."""
+    import pandas as pd
+
+    codes, texts = pd.factorize(column)
+    return codes, texts.tolist()
+
+
+def _texts(codes: NDArray[np.intp], texts: list[str]) -> list[str]:
+    """Return the texts at places: each text once in memory, however many rows it stands in."""
+    return [texts[at] for at in codes.tolist()]
+
+
 def groups_of(released: Released, *, hidden: bool = True) -> Iterator[Group]:
     dims = released.dims
     for row in rows_of(released.groups.drop(columns="n")):
@@ -531,8 +543,11 @@ def groups_of(released: Released, *, hidden: bool = True) -> Iterator[Group]:
 
 
 def rows_of(frame: pd.DataFrame) -> Iterator[tuple[Any, ...]]:
-    """Return the rows of a frame without missing values as tuples; pandas takes texts out one by one."""
-    return zip(*(frame[name].to_numpy(object).tolist() for name in frame.columns), strict=True)
+    """Yield the rows of a frame without missing values as tuples, with each text once in memory."""
+    columns = [
+        _texts(*_coded(frame[name])) if frame[name].dtype == "str" else frame[name].tolist() for name in frame
+    ]
+    return zip(*columns, strict=True)
 
 
 def visible_items(released: Released) -> dict[Key, set[str]]:

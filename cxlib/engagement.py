@@ -120,24 +120,37 @@ class Engagement:
 
     def is_assessed(self, step: str) -> bool:
         """Whether any item of a step was asked in this wave, hidden answers included."""
-        scores = self.scores()
-        return bool(((scores["kind"] == "step") & (scores["id"] == self.framework.step(step).id)).any())
+        return bool((self.step_scores()["id"] == self.framework.step(step).id).any())
 
     def scores(self, by: By = (), *, step: str | None = None) -> pd.DataFrame:
         """Score items, steps, streams and constructs, of one step if named.
 
         See :func:`cxlib.scoring.scores`.
         """
-        return self._scores(self.wave.id, by, step)
+        return self._scores(self.wave.id, by, self._of_step(step) if step else None)
 
-    def _scores(self, wave: str, by: By, step: str | None = None) -> pd.DataFrame:
+    def step_scores(self, group: Shown | None = None) -> pd.DataFrame:
+        """Score the steps alone, for everyone or one group: a tenth of the work of all scores of its cut."""
+        by, values = (group.cut, group.values) if group else ((), ())
+        return self._scores(self.wave.id, by, frozenset(one.id for one in self.framework.steps), values)
+
+    def group_scores(self, group: Shown, *, step: str) -> pd.DataFrame:
+        """Score a step, its streams and its items for one group."""
+        return self._scores(self.wave.id, group.cut, self._of_step(step), group.values)
+
+    def _scores(
+        self, wave: str, by: By, only: frozenset[str] | None = None, values: tuple[str, ...] = ()
+    ) -> pd.DataFrame:
         held = self.extract
-        cut, only = scoring.published(held.release, by), None if step is None else self._of_step(step)
-        whole = self._kept().get((wave, cut, None))
-        if whole is not None and only is not None:
-            return whole[whole["id"].isin(only)].reset_index(drop=True)
+        cut = scoring.published(held.release, by)
+        whole = self._kept().get((wave, cut, None, ()))
+        if whole is not None and (only is not None or values):
+            kept = whole if only is None else whole[whole["id"].isin(only)]
+            for dim, value in zip(cut, values, strict=bool(values)):
+                kept = kept[kept[dim] == value]
+            return kept.reset_index(drop=True)
         found = self._once(
-            (wave, cut, only),
+            (wave, cut, only, values),
             lambda: scoring.scores(
                 held.release,
                 held.estimates,
@@ -146,6 +159,7 @@ class Engagement:
                 wave=wave,
                 by=cut,
                 only=only,
+                values=values,
             ),
         )
         return found.copy()
@@ -180,7 +194,8 @@ class Engagement:
 
         ids = [one.id for one in self.facts.waves]
         until = ids[: ids.index(self.wave.id) + 1]
-        return pd.concat([self._scores(one, by, step) for one in until], ignore_index=True)
+        only = self._of_step(step) if step else None
+        return pd.concat([self._scores(one, by, only) for one in until], ignore_index=True)
 
     @property
     def wave_names(self) -> dict[str, str]:

@@ -53,6 +53,7 @@ def scores(
     wave: str,
     by: str | Sequence[str] = (),
     only: Container[str] | None = None,
+    values: Sequence[str] = (),
 ) -> pd.DataFrame:
     """Score every item, step, stream and construct in the groups of one cut of the release plan.
 
@@ -66,6 +67,8 @@ def scores(
         The dimensions of the cut; empty for everyone.
     only
         Ids of the items and parts to score; by default all.
+    values
+        What tells the one group to score apart, a value for each dimension of the cut; by default all groups.
 
     Returns
     -------
@@ -80,7 +83,10 @@ def scores(
 
     cut = published(released, by)
     composition = Composition(released, estimates, instrument, weights, wave)
-    rows = [row for group in composition.groups(cut) for row in composition.rows(group, only)]
+    groups = composition.groups(cut)
+    if values:
+        groups = (one for one in groups if tuple(one.value[dim] for dim in cut) == tuple(values))
+    rows = [row for group in groups for row in composition.rows(group, only)]
     names = SCORES.names(released.dims)
     out = pd.DataFrame(rows, columns=names)
     missing = dict.fromkeys([one.name for one in SCORES.columns if one.kind == "number"], "float64")

@@ -331,21 +331,21 @@ def smoothed(counts: Sequence[int] | Ints) -> Floats:
 
 
 def draws_of(counts: Sequence[int] | Ints, draws: int = DRAWS) -> Ints:
-    """Draw histograms of the same size from the smoothed one, (draws × places), not to be written to.
+    """Draw histograms of the same size from the smoothed one, (draws × places).
 
     The seed comes from the counts, so that the same answers always give the same interval and no
     interval depends on which others were computed before it.
     """
-    return _draws_of(tuple(int(one) for one in _counts(counts)), draws)
+    return _draws_of(tuple(int(one) for one in _counts(counts)), draws).astype(np.int64)
 
 
-# The mean, the agreement and the level of one item ask for the same draws, one after the other.
+# The mean, the agreement and the level of one item ask for the same draws, one after the other. Kept as
+# small as they can be: a hundred dashboards keep as many.
 @lru_cache(maxsize=256)
-def _draws_of(count: tuple[int, ...], draws: int) -> Ints:
+def _draws_of(count: tuple[int, ...], draws: int) -> NDArray[Any]:
     rng = np.random.Generator(np.random.PCG64(np.random.SeedSequence(count)))
     out = rng.multinomial(sum(count), smoothed(count), size=draws)
-    out.flags.writeable = False
-    return out
+    return out.astype(np.min_scalar_type(sum(count)))
 
 
 def bootstrap(counts: Sequence[int] | Ints, statistic: Any, *, value: float) -> Estimate:

@@ -139,6 +139,8 @@ FLAGS = [
     "--disable-component-update",
     "--disable-sync",
 ]
+# Whatever is not this machine is asked for through a port that nobody listens on: a network that is down.
+NO_NETWORK = {"server": "http://127.0.0.1:9", "bypass": "127.0.0.1"}
 WATCH = """
 window.cxViolations = [];
 document.addEventListener("securitypolicyviolation",
@@ -282,7 +284,8 @@ def visit(browser: Any) -> Iterator[Callable[..., Visit]]:
     """Open a file or an address: `visit(path, width=390, color_scheme="dark")`.
 
     Any further keyword goes to the browser's context. Requests are all but the page itself and
-    `data:` addresses; `offline=True` is the default, so that one that is made also fails.
+    `data:` addresses; `offline=True` is the default, so that one that is made also fails. Without it this
+    machine is reached, and no other.
     """
     with ExitStack() as closing:
 
@@ -291,7 +294,7 @@ def visit(browser: Any) -> Iterator[Callable[..., Visit]]:
         ) -> Visit:
             url = address.resolve().as_uri() if isinstance(address, Path) else address
             opened = browser.new_context(
-                viewport={"width": width, "height": height}, offline=offline, **context
+                viewport={"width": width, "height": height}, offline=offline, proxy=NO_NETWORK, **context
             )
             closing.callback(opened.close)
             seen = Visit(opened.new_page())

@@ -16,6 +16,7 @@ from http.cookies import SimpleCookie
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
+from zlib import crc32
 
 from nbformat import v4
 from tornado.httpserver import HTTPServer
@@ -258,11 +259,58 @@ def _html(text: str) -> Any:
     return nb.new_output("display_data", {"text/html": text})
 
 
-def example(home: Path, made: Path) -> Path:
-    """Put the example's run into another home, approved."""
-    folder = home / "reports" / "out" / "harbour" / "2026-spring" / made.name
+def example(home: Path, made: Path, *, engagement: str = "harbour", canary: str = "") -> Path:
+    """Put the example's run into another home, approved; with a canary, as another client's.
+
+    The canary then stands in its client's name, its waves', its segments', its page and its consultancy's.
+    """
+    folder = settings_of(home).runs / engagement / "2026-spring" / made.name
     shutil.copytree(made, folder)
-    manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
-    manifest["approved"] = {"by": "Ann", "at": "2026-04-01T08:00:00+00:00", "results": ""}
-    (folder / "manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
+    if canary:
+        # Of the same extract, but a run of its own.
+        folder = folder.rename(folder.with_name(f"{made.name[:-8]}{crc32(canary.encode()):08x}"))
+        path = folder / "extract" / "extract.json"
+        facts = json.loads(path.read_text(encoding="utf-8"))
+        facts |= {"engagement": engagement, "client": f"Client {canary}"}
+        facts["segments"] = {dim: f"{name} {canary}" for dim, name in facts["segments"].items()}
+        for wave in facts["waves"]:
+            wave["name"] += f" {canary}"
+        path.write_text(json.dumps(facts), encoding="utf-8")
+        for name in ("report.html", "results.json"):
+            text = (folder / name).read_text(encoding="utf-8")
+            text = text.replace("Harbour Hotels", f"Harbour Hotels {canary}")
+            (folder / name).write_text(text.replace('"harbour"', f'"{engagement}"'), encoding="utf-8")
+        for path in (folder / "notebooks").iterdir():
+            # As JSON writes it in a line of code: the parameter that names the engagement.
+            text = path.read_text(encoding="utf-8")
+            path.write_text(text.replace('\\"harbour\\"', f'\\"{engagement}\\"'), encoding="utf-8")
+        brand(folder, f"House {canary}")
+    approve_by_hand(folder, engagement)
     return folder
+
+
+ACCENT, COVER = "#7a1f3d", "#2b1020"
+
+
+def brand(folder: Path, name: str) -> None:
+    """Let a run have been made with a consultancy's look; its manifest has to be written anew."""
+    (folder / "branding").mkdir()
+    drawing = (
+        '<svg xmlns="http://www.w3.org/2000/svg" width="40" height="20"><rect width="40" height="20"/></svg>'
+    )
+    (folder / "branding" / "logo.svg").write_text(drawing, encoding="utf-8")
+    colours = {"accent": ACCENT, "cover": COVER}
+    text = json.dumps({"name": name, "line": "In sequence", "logo": "logo.svg", "colours": colours})
+    (folder / "branding" / "branding.yaml").write_text(text, encoding="utf-8")
+
+
+def approve_by_hand(folder: Path, engagement: str) -> None:
+    """Let a run's manifest say that it is approved, whose it is, and what its files are now."""
+    manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
+    manifest |= {
+        "run": folder.name,
+        "engagement": engagement,
+        "approved": {"by": "Ann", "at": "2026-04-01T08:00:00+00:00", "results": ""},
+        "files": {name: one for name, one in digests(folder).items() if name != "manifest.json"},
+    }
+    (folder / "manifest.json").write_text(json.dumps(manifest), encoding="utf-8")

@@ -14,6 +14,7 @@ import re
 import zipfile
 import zlib
 from collections.abc import Iterator
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -84,7 +85,13 @@ def _is_page(data: bytes) -> bool:
     return data.lstrip()[:15].lower().startswith((b"<!doctype html", b"<?xml", b"<html", b"<svg"))
 
 
-def _of_pdf(data: bytes) -> Iterator[tuple[str, bytes]]:
+@lru_cache(maxsize=64)
+def _of_pdf(data: bytes) -> tuple[tuple[str, bytes], ...]:
+    """Read a PDF once: its text takes seconds to put together, and several searches look at one run."""
+    return tuple(_read_pdf(data))
+
+
+def _read_pdf(data: bytes) -> Iterator[tuple[str, bytes]]:
     reader = PdfReader(io.BytesIO(data))
     yield "metadata", repr(dict(reader.metadata or {})).encode()
     objects = [reader.get_object(number) for number in range(1, reader.trailer["/Size"])]

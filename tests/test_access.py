@@ -26,14 +26,16 @@ from tornado.websocket import WebSocketHandler
 
 from cxlib.errors import ContractError
 from cxlib.run import gate as package
-from cxlib.run.gate.dashboards import Dashboards
+from cxlib.run.gate.dashboards import POLICY, Dashboards
 from cxlib.run.gate.gate import Nowhere, Started
 from cxlib.run.gate.guard import Guarded
+from cxlib.run.gate.kernels import Kernels, Limits
 from cxlib.run.gate.portal import Answer as Page
 from cxlib.run.gate.routes import ROUTES
 from cxlib.run.gate.rules import Route, Rule
 from cxlib.settings import read_settings
-from tests.gates import Answer, Browser, Running, make_run, running
+from tests.gates import Answer, Browser, Running, example, make_run, running
+from tests.made import Made
 
 UNKNOWN = "20260101T000000Z-00000000"
 
@@ -62,15 +64,6 @@ class Foreign(RequestHandler):
     post = get
 
 
-class Kernel(RequestHandler):
-    """What asks a kernel."""
-
-    def get(self, kernel: str) -> None:
-        self.finish("reached")
-
-    post = get
-
-
 @dataclass(frozen=True)
 class World:
     """A gate with two clients, and everybody who may come to it."""
@@ -79,26 +72,27 @@ class World:
     callers: dict[str, Browser]
     runs: dict[str, str]
     links: dict[str, str]
+    kernels: dict[str, str]
 
 
 @pytest.fixture(scope="module")
-def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+def world(demo: Made, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    """Two clients with the example's report and a live kernel each, a draft, and what was not published."""
     home = tmp_path_factory.mktemp("world")
     static = tmp_path_factory.mktemp("static")
     (static / "report.pdf").write_text("reached")
     folders = {
-        "a": make_run(home, "alpha", number=1, client="CANARY-A"),
-        "b": make_run(home, "beta", number=2, client="CANARY-B"),
+        "a": example(home, demo.folder, engagement="alpha", canary="CANARY-A"),
+        "b": example(home, demo.folder, engagement="beta", canary="CANARY-B"),
         "draft": make_run(home, "alpha", number=3, client="CANARY-A", approved=False),
         "kept": make_run(home, "beta", number=4, client="CANARY-B"),
     }
     more = [
-        Route("dashboard", "/runs/{run}/dashboard", Foreign, Rule.RUN, is_beacon=True),
+        Route("foreign", "/runs/{run}/foreign", Foreign, Rule.RUN, is_beacon=True),
         Route("channel", "/runs/{run}/channel", Socket, Rule.RUN),
-        Route("kernel", "/kernels/{kernel}", Kernel, Rule.KERNEL, is_beacon=True),
         Route("statics", "/runs/{run}/static/{file}", Static, Rule.RUN, options={"path": str(static)}),
     ]
-    with running(home, more=more) as here:
+    with running(home, more=more, limits=Limits(look_seconds=600.0)) as here:
         runs = {name: folder.name for name, folder in folders.items()}
         for name in ("a", "b", "draft"):
             # A draft that somebody wrote into the table is no more out than before.
@@ -110,15 +104,19 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
             "facilitator": here.facilitator("ann"),
             "facilitator of a": here.facilitator("bob", ["alpha"]),
         }
-        for number, name in ((1, "a"), (2, "b")):
+        held: Kernels = here.dashboards.voila.kernels
+        kernels = {}
+        for name in ("a", "b"):
             session = here.gate.signatures.read_cookie(callers[name].cookies["cx-client"])
-            here.gate.kernels[kernel_of(number)] = Started(session, runs[name])
+            kernels[name] = held.take(session, runs[name])
+            here.do(held.begin(kernels[name], folders[name]))
+        # No further one: a dashboard then shows what is published, and says so.
+        held.limits = Limits(most=0)
         links = {"a": here.link("alpha"), "b": here.link("beta")}
-        yield World(here, callers, {**runs, "none": UNKNOWN}, links)
+        yield World(here, callers, {**runs, "none": UNKNOWN}, links, kernels)
 
 
-def kernel_of(number: int) -> str:
-    return f"00000000-0000-4000-8000-{number:012}"
+NO_KERNEL = "00000000-0000-4000-8000-000000000000"
 
 
 class Static(StaticFileHandler):
@@ -136,6 +134,9 @@ RULES = {
     "engagements": Rule.FACILITATOR, "engagement": Rule.ENGAGEMENT, "portfolio": Rule.FACILITATOR,
     "audit": Rule.FACILITATOR, "logout": Rule.FACILITATOR,
     "metrics": Rule.OPERATOR,
+    "brand": Rule.RUN,
+    "dashboard": Rule.RUN, "chapter": Rule.RUN, "kernel": Rule.KERNEL, "channels": Rule.KERNEL,
+    "ending": Rule.KERNEL, "front-end": Rule.OPEN,
 }  # fmt: skip
 
 # What each rule means, a second time: who reaches whose.
@@ -171,7 +172,11 @@ def path_of(world: World, route: Route, whose: str) -> str:
     names = {
         "run": world.runs[whose],
         "engagement": OWNER[whose] or "gamma",
-        "kernel": kernel_of(list(OWNER).index(whose) + 1),
+        "kernel": world.kernels.get(whose, NO_KERNEL),
+        # A chapter without live figures, so that nothing is started.
+        "chapter": "business_case",
+        "version": world.here.dashboards.front_end.version,
+        "part": "static/voila.js",
         "file": "report.pdf",
         "token": world.links.get(whose, world.links["a"]).rpartition("/")[2],
         "asset": world.here.gate.assets.address("", "page").rpartition("/")[2],
@@ -180,10 +185,14 @@ def path_of(world: World, route: Route, whose: str) -> str:
 
 
 def reached(answer: Answer) -> bool:
-    """Tell whether the handler answered, and not the guard."""
+    """Tell whether the handler answered, and not the guard: also that it has no such method, or is full."""
     if answer.status == 303:
         return answer.headers["Location"] != "/login"
-    return answer.status < 400
+    return answer.status < 400 or answer.status in (405, 503)
+
+
+def is_socket(route: Route) -> bool:
+    return issubclass(route.handler, WebSocketHandler)
 
 
 def test_the_matrix_has_every_route_that_the_application_serves(world: World) -> None:
@@ -192,8 +201,10 @@ def test_the_matrix_has_every_route_that_the_application_serves(world: World) ->
         rule.target for rule in served if issubclass(rule.target, Guarded)
     ]
     assert [rule.target.route for rule in served] == list(world.here.gate.routes)
-    assert set(ROUTES) < set(world.here.gate.routes)
-    assert {route.name: route.rule for route in ROUTES} == RULES
+    assert {*ROUTES, *world.here.dashboards.routes} < set(world.here.gate.routes)
+    assert {route.name: route.rule for route in (*ROUTES, *world.here.dashboards.routes)} == RULES
+    # Of these the test has brought some itself.
+    assert len(world.here.gate.routes) == len(RULES) + 3
     # Beside those of the routes there is no way in.
     assert (
         world.here.gate.application.default_router.rules[-1].target
@@ -204,7 +215,7 @@ def test_the_matrix_has_every_route_that_the_application_serves(world: World) ->
 def test_every_caller_on_every_route_for_everybodys_ids(world: World) -> None:
     asked, wrong = 0, []
     for route in world.here.gate.routes:
-        if route.name == "channel":
+        if is_socket(route):
             continue
         for caller, whose in product(CALLERS, targets(route)):
             browser = world.callers[caller]
@@ -214,23 +225,49 @@ def test_every_caller_on_every_route_for_everybodys_ids(world: World) -> None:
             browser.cookies = kept
             asked += 1
             expected = may(route.rule, caller, whose)
-            # Nothing answers a GET there: what passed the guard is told that it is no method.
-            if route.name in ("leave", "logout") and expected and answer.status == 405:
-                continue
             if reached(answer) != expected:
                 wrong.append((route.name, caller, whose, answer.status))
     assert wrong == []
-    assert asked > 150
+    assert asked > 250
 
 
 def test_a_websocket_opens_for_those_who_may_and_for_no_other_page(world: World) -> None:
-    route = next(one for one in world.here.gate.routes if one.name == "channel")
-    for caller, whose in product(CALLERS, targets(route)):
-        path = path_of(world, route, whose)
-        for origin in (world.here.url, "https://evil.example", "http://127.0.0.1:1", None):
-            status = handshake(world, caller, path, origin)
-            expected = may(route.rule, caller, whose) and origin == world.here.url
-            assert (status == 101) == expected, (caller, whose, origin, status)
+    sockets = 0
+    for route in world.here.gate.routes:
+        sockets += is_socket(route)
+        # Of a route that is none, no origin makes one.
+        origins = (world.here.url, "https://evil.example", "http://127.0.0.1:1", None)
+        for caller, whose in product(CALLERS, targets(route)):
+            path = path_of(world, route, whose)
+            for origin in origins if is_socket(route) else origins[:1]:
+                status = handshake(world, caller, path, origin)
+                allowed = may(route.rule, caller, whose) and origin == world.here.url
+                assert (status == 101) == (allowed and is_socket(route)), (route.name, caller, whose, status)
+    assert sockets == 2
+
+
+METHODS = ("HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE", "CONNECT", "FINISH")
+
+
+def test_a_closed_route_tells_nobody_which_methods_it_has(world: World) -> None:
+    asked = 0
+    for route in world.here.gate.routes:
+        for caller, whose in product(CALLERS[:3], targets(route)):
+            if may(route.rule, caller, whose):
+                continue
+            path = path_of(world, route, whose)
+            closed = world.callers[caller].get(path)
+            assert not reached(closed)
+            for method in METHODS:
+                answer = world.callers[caller].ask(method, path)
+                assert answer.status == closed.status, (route.name, caller, whose, method, answer.status)
+                assert answer.data == closed.data or method == "HEAD"
+                asked += 1
+    assert asked > 1000
+    # What is nowhere answers every method alike, too; and what is open has no method but its own.
+    nowhere = {world.here.browser().ask(method, "/nowhere").status for method in ("GET", *METHODS)}
+    assert nowhere == {404}
+    assert world.here.browser().ask("FINISH", "/health").status in (403, 405)
 
 
 def handshake(world: World, caller: str, path: str, origin: str | None) -> int:
@@ -248,19 +285,24 @@ def handshake(world: World, caller: str, path: str, origin: str | None) -> int:
 
 
 def test_no_answer_to_one_client_holds_a_word_of_another(world: World) -> None:
+    own: dict[str, set[str]] = {"a": set(), "b": set(), "facilitator of a": set()}
     for route in world.here.gate.routes:
-        if route.name == "channel":
+        if is_socket(route):
             continue
         for caller, canary in (("a", b"CANARY-B"), ("b", b"CANARY-A"), ("facilitator of a", b"CANARY-B")):
             browser = world.callers[caller]
             kept = dict(browser.cookies)
             for whose in targets(route):
                 answer = browser.get(path_of(world, route, whose))
-                if route.name == "portfolio" and caller == "facilitator of a":
-                    assert b"CANARY-A" in answer.data
                 assert canary not in unpacked(answer), (route.name, caller, whose)
                 assert canary.decode() not in str(answer.headers)
+                if b"CANARY-" in unpacked(answer):
+                    own[caller].add(route.name)
             browser.cookies = kept
+    pages = {"report", "dashboard", "chapter", "everything"}
+    assert own["a"] == own["b"] == {"portal", *pages}
+    # A draft is among what they see: its file, which bears the name in plain words.
+    assert own["facilitator of a"] == {"engagements", "engagement", "portfolio", "audit", "file", *pages}
 
 
 def unpacked(answer: Answer) -> bytes:
@@ -278,31 +320,30 @@ def test_a_dashboard_that_is_mounted_stands_on_its_clients_page(world: World) ->
 
 
 def test_a_kernel_is_the_sessions_that_started_it_and_ends_with_it(world: World) -> None:
-    here, path = world.here, f"/kernels/{kernel_of(9)}"
+    # Whether there is such a kernel is not asked before the guard is content: 404, and 403 before.
+    id_ = NO_KERNEL.replace("8", "9")
+    here, path = world.here, f"/live/api/kernels/{id_}"
     browser, second = here.client("alpha"), here.client("alpha")
     session = here.gate.signatures.read_cookie(browser.cookies["cx-client"])
     run = make_run(here.gate.settings.home, "alpha", number=9, client="CANARY-A")
     here.publish(run)
-    here.gate.kernels[kernel_of(9)] = Started(session, run.name)
-    assert [one.get(path).status for one in (browser, second, world.callers["facilitator"])] == [
-        200,
-        403,
-        403,
-    ]
+    here.gate.kernels[id_] = Started(session, run.name)
+    asking = (browser, second, world.callers["facilitator"])
+    assert [one.get(path).status for one in asking] == [404, 403, 403]
     # An unknown kernel answers exactly like another's.
-    other, unknown = second.get(path), second.get(f"/kernels/{kernel_of(99)}")
+    other, unknown = second.get(path), second.get(f"/live/api/kernels/{NO_KERNEL}")
     assert (other.status, other.data) == (unknown.status, unknown.data)
     here.access.unpublish(run.name, actor="test")
     assert browser.get(path).status == 403
     here.publish(run)
-    assert browser.get(path).status == 200
+    assert browser.get(path).status == 404
     browser.post("/leave", {"form": browser.get("/results").form})
     assert browser.get(path).status == 403
     here.access.unpublish(run.name, actor="test")
 
 
 def test_anothers_run_answers_like_one_that_is_not_there(world: World) -> None:
-    for route in (one for one in world.here.gate.routes if one.rule is Rule.RUN and one.name != "channel"):
+    for route in (one for one in world.here.gate.routes if one.rule is Rule.RUN and not is_socket(one)):
         for caller, others in (
             ("a", "b"),
             ("b", "a"),
@@ -337,11 +378,16 @@ def test_nothing_is_changed_without_a_form_of_ours(world: World, method: str) ->
 
 
 def test_the_headers_stand_on_every_answer_whatever_a_handler_sets(world: World) -> None:
-    paths = [path_of(world, route, "a") for route in world.here.gate.routes if route.name != "channel"]
+    routes = [route for route in world.here.gate.routes if not is_socket(route)]
+    paths = {path_of(world, route, "a"): route for route in routes}
     for path in (*paths, "/nothing", "/runs/../../etc/passwd", "//evil.example/"):
         for method in ("GET", "POST", "HEAD", "TRACE"):
             answer = world.callers["a"].ask(method, path)
             policy = answer.headers["Content-Security-Policy"]
+            # A dashboard's own page says what more it may (dashboards.py), and nothing else under its route.
+            if path in paths and paths[path].name in ("dashboard", "chapter") and answer.status in (200, 503):
+                assert policy == POLICY
+                policy = policy.replace("style-src 'self' 'unsafe-inline'; ", "")
             assert "default-src 'none'" in policy
             assert "frame-ancestors 'none'" in policy
             assert "unsafe" not in policy
@@ -350,7 +396,8 @@ def test_the_headers_stand_on_every_answer_whatever_a_handler_sets(world: World)
             assert answer.headers["Referrer-Policy"] == "no-referrer"
             assert answer.headers["X-Content-Type-Options"] == "nosniff"
             assert "Server" not in answer.headers
-            assert answer.headers["Cache-Control"] == "no-store" or path.startswith("/assets/")
+            kept = path.startswith(("/assets/", "/front-end/"))
+            assert answer.headers["Cache-Control"] == "no-store" or (kept and answer.status == 200)
 
 
 def test_a_route_without_a_rule_cannot_be_written() -> None:
@@ -404,6 +451,9 @@ def test_every_handler_of_the_gate_has_a_route() -> None:
     "/runs/{a}/files/extract/extract.json", "/runs/{a}/", "/runs/{a}/files/", "/assets/",
     "/assets/../gate.py", "/engagements/../audit", "/runs/{a}/report/", "/engagements/ALPHA",
     "/engagements/alpha%00", "/runs/{a}%0a/report", "/.git/config", "/results/..;/audit",
+    "/runs/{a}/dashboard/", "/runs/{a}/dashboard/../report", "/live/api/kernels", "/live/",
+    "/live/voila/files/x", "/voila/tree", "/api/contents", "/live/api/kernels/{a}", "/front-end/",
+    "/runs/{a}/brand.css/x",
 ])  # fmt: skip
 @pytest.mark.parametrize("caller", ["a", "facilitator"])
 def test_no_path_climbs_or_lists(world: World, caller: str, path: str) -> None:

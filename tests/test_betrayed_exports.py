@@ -95,8 +95,9 @@ def test_the_department_of_three_has_no_figure_in_the_workbook(book: Workbook) -
         # Of how many items a figure would be made is the framework's to say.
         assert figures <= {"items", "items_total"}, row
         assert not row.get("parts"), row
+    known = {id(row) for row in named}
     text = [
-        str(value) for rows in book.values() for row in rows if row not in named for value in row.values()
+        str(value) for rows in book.values() for row in rows if id(row) not in known for value in row.values()
     ]
     assert not [one for one in text if re.search(rf"\b{FEW}\b", one)]
 

@@ -11,6 +11,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+from altair.utils.schemapi import validate_jsonschema
+from altair.vegalite.v6.schema.core import load_schema
+from jsonschema import ValidationError
 
 from tests.made import VEGALITE, Made
 
@@ -69,6 +72,15 @@ def test_every_chart_of_the_report_keeps_the_rules(demo: Made) -> None:
     charts = demo.charts()
     assert len(charts) > 20
     assert [found for chart in charts if (found := broken_rules(chart))] == []
+
+
+def test_every_chart_of_the_report_is_vega_lite(demo: Made) -> None:
+    # They are drawn without Altair's own check: see cxlib.charts.loading.
+    for chart in demo.charts():
+        validate_jsonschema(chart, load_schema())
+    broken = {**demo.charts()[0], "layer": [{"mark": {"type": "blob"}}]}
+    with pytest.raises(ValidationError):
+        validate_jsonschema(broken, load_schema())
 
 
 def test_every_chart_says_how_many_and_what_it_shows(demo: Made) -> None:

@@ -127,6 +127,19 @@ def test_a_step_gives_the_same_bits_live_and_from_the_extract(
     "name",
     ["name", "wave", "targets", "weights", "source", "is_empty", "provenance", "other_scales", "hidden_note"],
 )
+def test_one_group_scores_as_it_does_among_all(published: Engagement) -> None:
+    for group in published.groups():
+        whole = group.of(published.scores(by=group.cut))
+        steps = whole[whole["kind"] == "step"].reset_index(drop=True)
+        # Another handle on the same figures, which has computed nothing yet.
+        fresh = Engagement(published.extract)
+        pd.testing.assert_frame_equal(fresh.step_scores(group), steps)
+        pd.testing.assert_frame_equal(published.step_scores(group), steps)
+        for step in published.framework.steps:
+            wanted = group.of(published.scores(by=group.cut, step=step.id))
+            pd.testing.assert_frame_equal(fresh.group_scores(group, step=step.id), wanted)
+
+
 def test_what_is_said_beside_the_figures_is_the_same_live_and_from_the_extract(
     live: LiveEngagement, published: Engagement, name: str
 ) -> None:

@@ -579,11 +579,10 @@ def digests_are_true(folder: Path) -> bool:
 
 
 def test_the_example_has_a_pdf_of_its_whole_report(demo: Made) -> None:
-    reader = PdfReader(demo.folder / "report.pdf")
-    text = text_of(reader)
-    assert len(reader.pages) > 40
-    assert "The business case" in text
-    assert not [page for page in reader.pages[1:] if len(page.extract_text()) < 120]
+    pages = [page.extract_text() for page in PdfReader(demo.folder / "report.pdf").pages]
+    assert len(pages) > 40
+    assert "The business case" in " ".join(" ".join(pages).split())
+    assert not [page for page in pages[1:] if len(page) < 120]
 
 
 def test_a_run_is_exported_and_approved_with_its_exports_and_its_manifest_stays_true(

@@ -40,9 +40,6 @@ def lists(box: Any) -> dict[str, Any]:
 def text(box: Any) -> str:
     told = [one.value for one in box.children if isinstance(getattr(one, "value", None), str)]
     return unescape(" ".join(told))
-    return unescape(
-        " ".join(str(one.value) for one in box.children if isinstance(getattr(one, "value", None), str))
-    )
 
 
 def test_only_groups_that_are_shown_are_offered(eng: Engagement) -> None:

@@ -29,7 +29,20 @@ from cxlib.run.gate.rules import Route, Rule
 from cxlib.run.gate.shelf import KINDS
 from cxlib.run.gate.tokens import Signatures
 from cxlib.store import Store, accounts
-from tests.gates import HASH, PASSWORD, Browser, Running, digests, make_run, running, settings_of
+from tests.gates import (
+    ACCENT,
+    COVER,
+    HASH,
+    PASSWORD,
+    Browser,
+    Running,
+    approve_by_hand,
+    brand,
+    digests,
+    make_run,
+    running,
+    settings_of,
+)
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -301,6 +314,34 @@ def test_a_german_engagement_is_spoken_to_in_german(tmp_path: Path) -> None:
         expired = here.browser().get(here.link("acme", days=-1), Accept_Language="en")
         assert "abgelaufen" in expired.text
         assert "Hier ist nichts" in here.browser().get("/nothing", Accept_Language="de-AT,en").text
+
+
+def test_a_client_sees_the_look_that_their_report_was_made_with(here: Running, tmp_path: Path) -> None:
+    folder = make_run(tmp_path, "branded", number=7)
+    brand(folder, "North & Light")
+    approve_by_hand(folder, "branded")
+    here.publish(folder)
+    client = here.client("branded")
+    page = client.get("/results").text
+    assert 'alt="North &amp; Light"' in page
+    assert "North &amp; Light<br>In sequence" in page
+    sheet = client.get(f"/runs/{folder.name}/brand.css")
+    assert f'href="/runs/{folder.name}/brand.css"' in page
+    assert (sheet.status, sheet.headers["Content-Type"]) == (200, "text/css; charset=utf-8")
+    light, dark = sheet.text.split("@media")
+    assert f"--cx-accent:{ACCENT};--cx-cover:{COVER};" in light
+    # An accent is held against white paper alone.
+    assert ACCENT not in dark
+    assert COVER in dark
+    # Whose report was made without sees the gate's own, and so does whoever is nobody yet.
+    for other in (here.client("acme").get("/results"), here.browser().get("/login")):
+        assert "North" not in other.text
+        assert "brand.css" not in other.text
+    # What somebody put in its place is not worn.
+    (folder / "branding" / "branding.yaml").write_text("name: Somebody else\n", encoding="utf-8")
+    page = client.get("/results").text
+    assert "Somebody else" not in page
+    assert "brand.css" not in page
 
 
 def test_a_run_in_another_clients_folder_is_nobodys(here: Running, tmp_path: Path) -> None:

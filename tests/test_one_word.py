@@ -7,6 +7,7 @@ import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,6 @@ import openpyxl
 import pptx
 import pytest
 from bs4 import BeautifulSoup
-from pypdf import PdfReader
 
 from cxlib.branding import Branding
 from cxlib.engagement import Engagement
@@ -28,7 +28,7 @@ from cxlib.run.results import results, to_json
 from tests.cases import Case, engagement
 from tests.inprocess import report_of
 from tests.made import VEGALITE
-from tests.opened import opened
+from tests.opened import layers, opened
 
 WORDS = {"en": "hidden", "de": "verborgen"}
 # What else it could be called, and figures that would help: a report has one word.
@@ -56,9 +56,15 @@ class Said:
     def word(self) -> str:
         return WORDS[self.language]
 
-    @property
+    @cached_property
     def page(self) -> BeautifulSoup:
         return BeautifulSoup((self.folder / "report.html").read_text(encoding="utf-8"), "html.parser")
+
+    @cached_property
+    def word_tables(self) -> list[list[list[str]]]:
+        """The texts of the cells of every table of the Word document."""
+        tables = docx.Document(str(self.folder / "report.docx")).tables
+        return [[[cell.text for cell in row.cells] for row in table.rows] for table in tables]
 
 
 @pytest.fixture(scope="module", params=WORDS)
@@ -112,9 +118,7 @@ def cells_of(said: Said) -> Iterator[tuple[str, list[str]]]:
     for table in said.page.select("table"):
         rows = [[one.get_text(" ", strip=True) for one in row.select("th, td")] for row in table.select("tr")]
         yield from (("page", one) for one in about(rows, said.names))
-    word = docx.Document(str(said.folder / "report.docx"))
-    for table in word.tables:
-        rows = [[cell.text for cell in row.cells] for row in table.rows]
+    for rows in said.word_tables:
         yield from (("docx", one) for one in about(rows, said.names))
     for slide in pptx.Presentation(str(said.folder / "report.pptx")).slides:
         for shape in slide.shapes:
@@ -144,10 +148,10 @@ def test_whatever_stands_beside_a_hidden_role_is_the_word_or_was_not_asked(said:
 
 def test_a_document_holds_the_word_as_often_as_the_page(said: Said) -> None:
     on_page = len(said.page.select("table .hidden"))
-    word = docx.Document(str(said.folder / "report.docx"))
-    cells = [cell.text.strip() for table in word.tables for row in table.rows for cell in row.cells]
+    cells = [cell.strip() for table in said.word_tables for row in table for cell in row]
     assert cells.count(said.word) == on_page
-    text = " ".join(page.extract_text() for page in PdfReader(said.folder / "report.pdf").pages)
+    read = layers("report.pdf", (said.folder / "report.pdf").read_bytes())
+    text = " ".join(content.decode() for where, content in read if re.fullmatch(r".*: page \d+", where))
     assert len(re.findall(rf"\b{said.word}\b", text)) >= on_page
     for name in said.names:
         assert not re.search(rf"\b(?:yes|ja|top box|Top-Box|mean|Mittelwert) {name} [−+]?\d", text), name

@@ -206,18 +206,13 @@ def _frames(
                 withheld.append((*group, scale.item))
                 if bounded[row, column]:
                     bounds.append((*group, scale.item, *_bound(scale, counts[local, item_of == column])))
-        mine = slice(first, len(groups))
-        answered = np.column_stack(
-            [
-                np.zeros((len(counts), 0), bool),
-                *(counts[:, item_of == one].any(axis=1) for one in range(len(scales))),
-            ]
-        )
-        shown = answered & ~cells[mine] & ~hidden[mine, None]
-        of_group, of_level = np.nonzero(shown[:, item_of])
-        at.append(first + of_group)
-        columns.append(of_level)
-        found.append(counts[of_group, of_level])
+        shown = ~(cells | hidden[:, None])[first : len(groups)]
+        for item in range(len(scales)):
+            shown[:, item] &= counts[:, item_of == item].any(axis=1)
+        places = np.nonzero(shown[:, item_of])
+        at.append(first + places[0])
+        columns.append(places[1])
+        found.append(counts[places])
     level_at = np.concatenate(columns)
     frame = pd.DataFrame(groups, columns=[*names, "n", "is_hidden"]).astype(
         {**dict.fromkeys(names, "str"), "n": "Int64", "is_hidden": "bool"}

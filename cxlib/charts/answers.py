@@ -8,7 +8,7 @@ import pandas as pd
 
 from cxlib import stats
 from cxlib.charts.drawing import Figure, figure, range_of, role_names, rows_of
-from cxlib.charts.loading import alt
+from cxlib.charts.loading import alt, unchecked
 from cxlib.errors import ContractError
 from cxlib.frames import DISTRIBUTION, ROLE, UNSCORED, check
 from cxlib.look import palette
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from cxlib.instrument import Instrument
 
 
+@unchecked
 def levels(distribution: pd.DataFrame, instrument: Instrument, *, source: str = "") -> Figure | Html:
     """Diverging bars of the answers to each item, the middle of the scale in the middle.
 
@@ -127,6 +128,7 @@ def levels(distribution: pd.DataFrame, instrument: Instrument, *, source: str = 
     )
 
 
+@unchecked
 def beside(distribution: pd.DataFrame, instrument: Instrument, *, source: str = "") -> Figure | Html | None:
     """Diverging bars of the items that no framework knows, those on the scale most of them share."""
     scales = {one: (instrument.scales[one].low, instrument.scales[one].high) for one in instrument.items}
@@ -137,6 +139,7 @@ def beside(distribution: pd.DataFrame, instrument: Instrument, *, source: str = 
     return levels(distribution[distribution["id"].map(scales) == shared[0]], instrument, source=source)
 
 
+@unchecked
 def role_levels(
     distribution: pd.DataFrame, instrument: Instrument, *, step: str, source: str = ""
 ) -> Figure | Html | None:

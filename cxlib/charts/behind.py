@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from cxlib.charts.drawing import Figure, figure, range_of, role_names, rows_of, table_of, tips, too_few
-from cxlib.charts.loading import alt
+from cxlib.charts.loading import alt, unchecked
 from cxlib.frames import DRIVERS, METRICS, ROLE, check
 from cxlib.tables.html import Html
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 READ_OUT = 3
 
 
+@unchecked
 def promoters(metrics: pd.DataFrame, instrument: Instrument, *, source: str = "") -> Figure | Html | None:
     """Net Promoter Scores with their intervals on the whole scale, −100 to 100; nothing if not asked."""
     _ = instrument.words
@@ -93,6 +94,7 @@ def promoters(metrics: pd.DataFrame, instrument: Instrument, *, source: str = ""
     )
 
 
+@unchecked
 def drivers(frame: pd.DataFrame, instrument: Instrument, *, source: str = "") -> Figure | Html | None:
     """Bars of the first outcome's drivers with their intervals, as shares of R²; nothing if none was asked.
 

@@ -22,7 +22,7 @@ from cxlib.charts.drawing import (
     tips,
     whose,
 )
-from cxlib.charts.loading import alt
+from cxlib.charts.loading import alt, unchecked
 from cxlib.frames import DISTRIBUTION, ROLE, SCORES, UNSCORED, check
 from cxlib.look import palette
 
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 SAY, DO = "say", "do"
 
 
+@unchecked
 def said_and_done(scores: pd.DataFrame, instrument: Instrument, *, source: str = "") -> Figure | None:
     """Dumbbells, one row a step: the items on what is said, an open square, and on what is done, a dot.
 
@@ -128,6 +129,7 @@ def said_and_done(scores: pd.DataFrame, instrument: Instrument, *, source: str =
     )
 
 
+@unchecked
 def delivery(distribution: pd.DataFrame, instrument: Instrument, *, source: str = "") -> Figure | None:
     """Dots with Wilson's intervals: the share of each role that calls the experience superior.
 
@@ -196,6 +198,7 @@ def delivery(distribution: pd.DataFrame, instrument: Instrument, *, source: str 
     )
 
 
+@unchecked
 def foundations(compared: Sequence[Finding], instrument: Instrument, *, source: str = "") -> Figure | None:
     """Squares: how far each step stands above each that it stands on; filled where that is beyond chance.
 

@@ -192,7 +192,7 @@ def figure(
     # In pixels, not as a step of the scale: Vega-Lite warns of every chart that is fitted across and stepped
     # downwards.
     drawn = chart.properties(width="container", height=height or (step * rows if rows > 1 else max(60, step)))
-    spec = drawn.to_dict(context={"datasets": {}})
+    spec = drawn.to_dict(validate=False, context={"datasets": {}})
     del spec["$schema"]  # JupyterLab's older Vega-Lite would warn of a newer one
     return Figure(title, subtitle, summary, source, table, _plain(spec))
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from cxlib.charts.drawing import LEVELS, Figure, figure, level, numbered, rows_of, step_names, table_of
-from cxlib.charts.loading import alt
+from cxlib.charts.loading import alt, unchecked
 from cxlib.look import palette
 from cxlib.tables.html import brief
 from cxlib.tables.ordered import asked_of, is_just_below
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 TO_START = "width < 300 ? '◀ ' + datum.said : datum.said + ' ' + datum.long"
 
 
+@unchecked
 def sequence(order: Order, instrument: Instrument, *, source: str = "") -> Figure | None:
     """Bars of the level that is supported, and what stands beyond it, in the order of the steps.
 

@@ -24,7 +24,7 @@ from cxlib.charts.drawing import (
     too_few,
     whose,
 )
-from cxlib.charts.loading import alt
+from cxlib.charts.loading import alt, unchecked
 from cxlib.errors import ContractError
 from cxlib.frames import ROLE, SCORES, WAVE, check
 from cxlib.tables.html import Html, missing
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from cxlib.language import Words
 
 
+@unchecked
 def scorecard(
     scores: pd.DataFrame,
     instrument: Instrument,
@@ -126,6 +127,7 @@ def scorecard(
     )
 
 
+@unchecked
 def lens(
     scores: pd.DataFrame, instrument: Instrument, *, lens: str, source: str = ""
 ) -> Figure | Html | None:
@@ -165,6 +167,7 @@ def lens(
     )
 
 
+@unchecked
 def roles(
     scores: pd.DataFrame, instrument: Instrument, *, kind: str = "step", source: str = ""
 ) -> Figure | Html | None:
@@ -254,6 +257,7 @@ def roles(
     )
 
 
+@unchecked
 def waves(
     trend: pd.DataFrame,
     instrument: Instrument,

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from cxlib.forms.exploring import compare, explore
 from cxlib.forms.room import commentary, target
-from cxlib.forms.showing import begin_at
+from cxlib.forms.showing import begin_anew, begin_at
 from cxlib.forms.trying import what_if
 
-__all__ = ["begin_at", "commentary", "compare", "explore", "target", "what_if"]
+__all__ = ["begin_anew", "begin_at", "commentary", "compare", "explore", "target", "what_if"]

@@ -98,7 +98,7 @@ def _look(eng: Engagement, wave: str, group: Group, step: str, item: str) -> lis
     """Return what one choice shows: a sentence, then table and chart."""
     _ = eng.words
     seen = eng.at(wave)
-    scores = group.of(seen.scores(by=group.cut, step=step or None))
+    scores = seen.group_scores(group, step=step) if step else seen.step_scores(group)
     who = _capital(group.name or _("everyone"))
     source = f"{seen.source} · {who}"
     if item:
@@ -194,7 +194,8 @@ def _between(eng: Engagement, before: str, after: str, step: str) -> list[Any]:
     _ = eng.words
     kind = "item" if step else "step"
     names = {one: eng.wave_names[one] for one in (before, after)}
-    frames = [eng.at(one).scores(step=step or None) for one in (before, after)]
+    seen = [eng.at(one) for one in (before, after)]
+    frames = [one.scores(step=step) if step else one.step_scores() for one in seen]
     rows = [one[(one["kind"] == kind) & one["mean"].notna()].set_index("id") for one in frames]
     both = [id_ for id_ in rows[1].index if id_ in rows[0].index]
     if not both:

@@ -35,6 +35,11 @@ def begin_at(*, wave: str = "", segment: str = "") -> None:
     _begun.update(wave=wave, segment=segment, page="yes")
 
 
+def begin_anew() -> None:
+    """Forget all of that: whoever is forked from this process has another reader."""
+    _begun.update(wave="", segment="", page="")
+
+
 def begun() -> tuple[str, str]:
     """Return the wave and the group to begin with; each may be empty."""
     return _begun["wave"], _begun["segment"]

@@ -46,7 +46,7 @@ def what_if(eng: Engagement) -> widgets.VBox | Html:
     Nothing is kept, and what was measured stays as it is.
     """
     _ = eng.words
-    today = ordering.sequence(eng.scores(), eng.framework)
+    today = ordering.sequence(eng.step_scores(), eng.framework)
     if not today.is_assessed:
         return tables.standing(today, eng.instrument)
     levels = {one.step: one.level for one in today.steps}

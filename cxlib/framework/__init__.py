@@ -206,7 +206,10 @@ def load_framework(path: Path) -> Framework:
 
 @lru_cache(maxsize=8)
 def parse_framework(text: str, *, name: str = "framework") -> Framework:
-    """Check a framework given as YAML text, for example the copy that an extract carries; once a text."""
+    """Check a framework given as YAML text, for example the copy that an extract carries.
+
+    The same text gives the same value, read once in a process and in what is forked from it.
+    """
     return _checked(parse_document(text, name=name))
 
 

@@ -88,7 +88,8 @@ def about(guesses: Sequence[Guess], found: Proposal, wanted: Wanted) -> Iterator
     if one := known.get(("id", "")):
         yield f"id: {quoted(one.column)}{_remark(one)}"
         if found.layout.preset and PRESETS[found.layout.preset].counts:
-            yield "#   counts from 1 in each survey: leave it out where a wave has two surveys that count"
+            yield "#   counts from 1 in each survey: where a wave has several, name each by another `survey`"
+            yield f"# survey: {slug_of(Path(found.name).stem)}"
     else:
         yield "# id: no column of ids was found; pseudonyms will stand for rows of the file"
     if one := known.get(("role", "")):

@@ -104,6 +104,8 @@ async function draw(plot) {
   }
 }
 
+// This runs as soon as there is a chart; much of the page may come after it.
+let isWhole = false;
 let busy = Promise.resolve();
 function drawAll() {
   busy = busy.then(async () => {
@@ -116,7 +118,7 @@ function drawAll() {
         since = performance.now();
       }
     }
-    page.dataset.charts = "drawn";
+    if (isWhole) page.dataset.charts = "drawn";
   });
 }
 
@@ -142,7 +144,7 @@ window.addEventListener("afterprint", () => {
   drawAll();
 });
 
-const frames = document.querySelectorAll(".cx-scroll");
+let frames = [];
 function reachable() {
   for (const frame of frames) {
     if (frame.clientWidth) frame.tabIndex = frame.scrollWidth > frame.clientWidth + 1 ? 0 : -1;
@@ -150,12 +152,11 @@ function reachable() {
 }
 new ResizeObserver(reachable).observe(page);
 document.addEventListener("toggle", reachable, true);
-reachable();
 
 const links = new Map(
   [...document.querySelectorAll(".cx-contents a")].map((link) => [decodeURIComponent(link.hash.slice(1)), link]),
 );
-const headings = [...links.keys()].map((id) => document.getElementById(id)).filter(Boolean);
+let headings = [];
 function mark() {
   const line = window.innerHeight * 0.3;
   let here = null;
@@ -173,5 +174,15 @@ window.addEventListener("scroll", () => {
   marking = true;
   requestAnimationFrame(() => { marking = false; mark(); });
 }, {passive: true});
-mark();
+
+function complete() {
+  isWhole = true;
+  frames = document.querySelectorAll(".cx-scroll");
+  headings = [...links.keys()].map((id) => document.getElementById(id)).filter(Boolean);
+  reachable();
+  mark();
+  drawAll();
+}
+if (document.readyState === "loading") document.addEventListener("DOMContentLoaded", complete);
+else complete();
 })();

@@ -2,24 +2,21 @@
 
 Promises, in a real browser, from navigation on, one notebook: the first chart at least 3 times as fast as
 stock Voilà with a stock kernel, the first live widget at least 1.5 times, at half the memory of a kernel or
-less; the static report's first chart within 1 s. Peers in the same run: `voila_cold`, the first opening of a
-Voilà that was just started, and `voila_warm`, later ones.
+less; the static report's first chart within 1 s; 100 dashboards open in 8 GiB; 20 opened at the same moment
+all drawn, and the one past the cap told so. Peers in the same run: `voila_cold`, the first opening of a
+Voilà that was just started, and `voila_warm`, later ones. `CX_BENCH_HOME` is where the example is made
+already.
 """
 
 from __future__ import annotations
 
-import json
+import asyncio
 import os
-import re
 import shutil
-import signal
-import socket
-import subprocess
-import sys
 import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -27,67 +24,16 @@ from typing import Any
 import nbformat
 from rich.table import Table
 
+from tests.bench.crowd import AT_ONCE, at_once, hundred
 from tests.bench.harness import console, write
+from tests.bench.serving import Served, free_port, gate, published, serving
 from tests.conftest import FLAGS
+from tests.readers import children, held, kernels_in
 
 ROUNDS, LATER = int(os.environ.get("CX_BENCH_ROUNDS", "3")), 3
 OPEN_AT_ONCE = 5
-ENGAGEMENT = "harbour"
+WAYS = ("ours_cold", "ours", "voila_cold", "voila_warm")
 NOTEBOOK = "0_overview.ipynb"
-
-
-def free_port() -> int:
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return int(one.getsockname()[1])
-
-
-def cx(home: Path, *args: str) -> str:
-    done = subprocess.run(
-        [sys.executable, "-m", "cxlib", *args],
-        env={**os.environ, "CX_HOME": str(home)}, capture_output=True, text=True, check=True,
-    )  # fmt: skip
-    return done.stdout
-
-
-@contextmanager
-def serving(command: list[str], port: int, **environment: str) -> Iterator[int]:
-    """Run a server until it is no longer wanted; gives its process id once it answers."""
-    process = subprocess.Popen(
-        [sys.executable, "-m", *command], env={**os.environ, **environment},
-        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-    )  # fmt: skip
-    try:
-        until = time.monotonic() + 60
-        while True:
-            with socket.socket() as one:
-                if one.connect_ex(("127.0.0.1", port)) == 0:
-                    break
-            if time.monotonic() > until or process.poll() is not None:
-                raise RuntimeError(f"{command[0]} did not begin to serve")
-            time.sleep(0.1)
-        yield process.pid
-    finally:
-        process.send_signal(signal.SIGTERM)
-        try:
-            process.wait(30)
-        except subprocess.TimeoutExpired:
-            process.kill()
-
-
-def kernels() -> dict[int, float]:
-    """Return the processes that are kernels, and the memory of each [MB, shared pages by their share]."""
-    found = {}
-    for place in Path("/proc").glob("[0-9]*"):
-        try:
-            name = (place / "comm").read_text().strip()
-            told = (place / "cmdline").read_bytes().decode(errors="replace")
-            if name == "cx-kernel" or "ipykernel_launcher" in told:
-                pss = re.search(r"Pss:\s+(\d+) kB", (place / "smaps_rollup").read_text())
-                found[int(place.name)] = int(pss[1]) / 1024 if pss else 0.0
-        except OSError:
-            continue
-    return found
 
 
 def stock_notebook(run: Path, folder: Path) -> Path:
@@ -142,9 +88,9 @@ def several(browser: Any, address: str, way_in: str, chart: str, times: int) -> 
     return found
 
 
-def memory(browser: Any, address: str, way_in: str) -> float:
+def memory(browser: Any, address: str, way_in: str, kernels: Callable[[], set[int]]) -> float:
     """Open some at once and return the memory of a kernel of each [MB]."""
-    before = set(kernels())
+    before = kernels()
     context = browser.new_context()
     if way_in:
         context.new_page().goto(way_in)
@@ -152,88 +98,117 @@ def memory(browser: Any, address: str, way_in: str) -> float:
         page = context.new_page()
         page.goto(address, timeout=120_000)
         page.wait_for_selector(".widget-dropdown select", timeout=120_000, state="attached")
-    mine = {pid: mb for pid, mb in kernels().items() if pid not in before}
+    each = [held(pid).mb for pid in kernels() - before]
     context.close()
-    return sum(mine.values()) / max(1, len(mine))
+    return sum(each) / max(1, len(each))
+
+
+def of_report(browser: Any, here: Served, chart: str) -> float:
+    """Return seconds to the first chart of the static report, for somebody who was never here."""
+    context = browser.new_context(viewport={"width": 1280, "height": 900})
+    page = context.new_page()
+    page.goto(here.url + here.link)
+    began = time.perf_counter()
+    page.goto(f"{here.url}/runs/{here.folder.name}/report", wait_until="commit")
+    page.wait_for_selector(chart, timeout=60_000, state="attached")
+    took = time.perf_counter() - began
+    context.close()
+    return took
+
+
+def ours(browser: Any, here: Served, found: dict[str, Any], *, is_first: bool) -> None:
+    """Measure one gate that was just started."""
+    place, way_in, chart = here.url + here.dashboard, here.url + here.link, "figure .cx-plot svg"
+    found["ours_cold"] += several(browser, place, way_in, chart, 1)
+    found["ours"] += several(browser, place, way_in, chart, LATER)
+    found["report"] += [of_report(browser, here, chart) for _ in range(LATER)]
+    if is_first:
+        found["mb"]["ours"] = memory(browser, place, way_in, lambda: kernels_in(here.folder))
+        found["at_once"] = at_once(browser, here, chart)
+        # Beside a browser's own loop, in a thread.
+        with ThreadPoolExecutor(1) as beside:
+            found["hundred"] = beside.submit(lambda: asyncio.run(hundred(here))).result()
+
+
+def stock(browser: Any, notebook: Path, found: dict[str, Any], *, is_first: bool) -> None:
+    """Measure one stock Voilà that was just started, on the same notebook."""
+    port = free_port()
+    place, chart = f"http://127.0.0.1:{port}/", ".vega-embed svg, .vega-embed canvas"
+    command = ["voila", str(notebook), "--no-browser", f"--port={port}", "--Voila.ip=127.0.0.1"]
+    with serving(command, port) as pid:
+        found["voila_cold"] += several(browser, place, "", chart, 1)
+        found["voila_warm"] += several(browser, place, "", chart, LATER)
+        if is_first:
+            found["mb"]["voila"] = memory(browser, place, "", lambda: children(pid))
 
 
 def main() -> None:
     from playwright.sync_api import sync_playwright
 
     program = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))))
-    taken: dict[str, list[tuple[float, float]]] = {
-        "ours_cold": [],
-        "ours": [],
-        "voila_cold": [],
-        "voila_warm": [],
-    }
-    mb: dict[str, float] = {}
+    found: dict[str, Any] = {name: [] for name in (*WAYS, "report")} | {"mb": {}}
+    before = os.getloadavg()
     with tempfile.TemporaryDirectory(prefix="cx-bench-") as made, sync_playwright() as playwright:
         home = Path(os.environ.get("CX_BENCH_HOME") or made)
-        if home == Path(made):
-            cx(home, "demo")
-        (run,) = sorted((home / "reports" / "out" / ENGAGEMENT).glob("*/*"))[-1:]
-        cx(home, "approve", run.name, "--by", "bench")
-        cx(home, "publish", run.name)
-        stock = stock_notebook(run, Path(tempfile.mkdtemp(dir=made)))
+        folder = published(home)
+        notebook = stock_notebook(folder.resolve(), Path(tempfile.mkdtemp(dir=made)))
         browser = playwright.chromium.launch(executable_path=program, args=FLAGS)
-        report: list[float] = []
         for turn in range(ROUNDS):
-            port = free_port()
-            url = f"http://127.0.0.1:{port}"
-            told = json.loads(cx(home, "link", ENGAGEMENT, "--to", "bench", "--url", url, "--json"))
-            way_in = next(one for one in told.values() if str(one).startswith(url))
-            place, chart = f"{url}/runs/{run.name}/dashboard", "figure .cx-plot svg"
-            with (
-                console.status(f"ours, round {turn + 1}"),
-                serving(["cxlib", "serve", "--port", str(port), "--url", url], port, CX_HOME=str(home)),
-            ):
-                taken["ours_cold"] += several(browser, place, way_in, chart, 1)
-                taken["ours"] += several(browser, place, way_in, chart, LATER)
-                context = browser.new_context()
-                page = context.new_page()
-                page.goto(way_in)
-                started = time.perf_counter()
-                page.goto(f"{url}/runs/{run.name}/report", wait_until="commit")
-                page.wait_for_selector(chart, timeout=60_000, state="attached")
-                report.append(time.perf_counter() - started)
-                context.close()
-                if turn == 0:
-                    mb["ours"] = memory(browser, place, way_in)
-            port = free_port()
-            place = f"http://127.0.0.1:{port}/"
-            chart = ".vega-embed svg, .vega-embed canvas"
-            command = ["voila", str(stock), "--no-browser", f"--port={port}", "--Voila.ip=127.0.0.1"]
-            with console.status(f"stock Voilà, round {turn + 1}"), serving(command, port):
-                taken["voila_cold"] += several(browser, place, "", chart, 1)
-                taken["voila_warm"] += several(browser, place, "", chart, LATER)
-                if turn == 0:
-                    mb["voila"] = memory(browser, place, "")
+            with console.status(f"ours, round {turn + 1}"), gate(home, folder) as here:
+                ours(browser, here, found, is_first=turn == 0)
+            with console.status(f"stock Voilà, round {turn + 1}"):
+                stock(browser, notebook, found, is_first=turn == 0)
         browser.close()
-    first = {name: median(one for one, _ in times) for name, times in taken.items()}
-    live = {name: median(one for _, one in times) for name, times in taken.items()}
+    report(found, (before, os.getloadavg()))
+
+
+def report(found: dict[str, Any], load: tuple[Any, Any]) -> None:
+    """Print and write what was found."""
+    first = {name: median(one for one, _ in found[name]) for name in WAYS}
+    live = {name: median(one for _, one in found[name]) for name in WAYS}
+    mb, many = found["mb"], found["hundred"]
     table = Table(title="A dashboard, seconds from navigation", title_justify="left")
     for heading in ("way", "first chart", "÷ ours", "a widget answers", "÷ ours", "MB a kernel"):
         table.add_column(heading, justify="left" if heading == "way" else "right")
-    for name in taken:
+    for name in WAYS:
         table.add_row(
             name, f"{first[name]:.2f}", f"{first[name] / first['ours']:.1f}", f"{live[name]:.2f}",
-            f"{live[name] / live['ours']:.1f}", f"{mb.get(name.split('_')[0], 0):.0f}",
+            f"{live[name] / live['ours']:.1f}", f"{mb[name.split('_')[0]]:.0f}",
         )  # fmt: skip
     console.print(table)
-    console.print(f"The static report's first chart: {median(report):.2f} s")
+    static, once = median(found["report"]), found["at_once"]
+    rest = Table(title="The rest", title_justify="left", show_header=False)
+    for name, value in (
+        ("static report, first chart", f"{static:.2f} s"),
+        ("memory of a kernel, of stock Voilà's", f"{mb['ours'] / mb['voila']:.2f}"),
+        (f"{many.open} open and used, with gate and parent", f"{many.gib:.2f} GiB"),
+        (
+            "of these a kernel; gate; parent",
+            f"{many.kernel_mb:.0f}; {many.gate_mb:.0f}; {many.parent_mb:.0f} MB",
+        ),
+        ("the one past the cap", f"{many.refused[0]}, come again in {many.refused[1]} s"),
+        (f"{AT_ONCE} at the same moment, last first chart", f"{once['chart']:.1f} s"),
+        (f"{AT_ONCE} at the same moment, last live figures", f"{once['live']:.1f} s"),
+        ("load (1 min) before and after", f"{load[0][0]:.1f}, {load[1][0]:.1f}"),
+    ):
+        rest.add_row(name, value)
+    console.print(rest)
     peers = ("voila_cold", "voila_warm")
     write(
         "serve",
         {
             "ours": first["ours"],
-            "peers": {name: first[name] for name in peers},
-            "ratios": {name: first[name] / first["ours"] for name in peers},
+            "peers": {name: first[name] for name in peers} | {"memory": mb["voila"]},
+            "ratios": {name: first[name] / first["ours"] for name in peers}
+            | {"memory": mb["voila"] / mb["ours"]},
             "live": live,
             "live_ratios": {name: live[name] / live["ours"] for name in peers},
             "first_opening": {"chart": first["ours_cold"], "live": live["ours_cold"]},
-            "report_first_chart": median(report),
+            "report_first_chart": static,
             "memory_mb": mb,
+            "hundred": vars(many),
+            "at_once": once,
+            "load": load,
         },
     )
 

@@ -10,6 +10,7 @@ from tornado.web import RequestHandler
 
 from cxlib import look
 from cxlib.branding import Branding
+from cxlib.run.gate.brands import colours, sheet
 from cxlib.settings import Settings
 
 _TYPES: Final = {
@@ -34,22 +35,25 @@ class Assets:
         self._held: dict[str, Asset] = {}
         self._names: dict[str, str] = {}
         fonts = {name: self._add(name.removesuffix(".woff2"), "woff2", data) for name, data in look.fonts()}
-        light = "".join(f"--cx-{name}:{colour};" for name, colour in branding.colours)
-        dark = "".join(f"--cx-{name}:{colour};" for name, colour in branding.colours if name == "cover")
+        light, dark = colours(branding)
         template = settings.template
         sheets = [(template / name).read_text(encoding="utf-8") for name in ("blocks.css", "report.css")]
         own = (template / "gate" / "gate.css").read_text(encoding="utf-8")
-        colours = (
+        variables = (
             f":root{{{look.variables('light')}{light}}}\n"
             f"@media screen and (prefers-color-scheme:dark){{:root{{{look.variables('dark')}{dark}}}}}\n"
         )
         # A style sheet and its fonts lie side by side, so that their addresses need no prefix.
-        page = "\n".join((look.font_faces(fonts), colours, *sheets, own))
+        page = "\n".join((look.font_faces(fonts), variables, *sheets, own))
         self._add("page", "css", page.encode())
         self._add("back", "css", (template / "gate" / "back.css").read_bytes())
         self._add("dashboard", "css", (template / "gate" / "dashboard.css").read_bytes())
         self._add("dashboard", "js", (template / "gate" / "dashboard.js").read_bytes())
         self._add("report", "js", (template / "report.js").read_bytes())
+
+    def brand(self, branding: Branding) -> str:
+        """Return the style sheet of a look that may be another than the gate's own."""
+        return sheet(branding, look.palette("light"), look.palette("dark"))
 
     def add_script(self, name: str, text: str) -> None:
         """Keep a script that is made and not read."""

@@ -16,7 +16,7 @@ from typing import Any, Final
 from prometheus_client import Gauge
 from tornado.iostream import StreamClosedError
 
-from cxlib.errors import ReportError
+from cxlib.errors import CxError
 from cxlib.figures import as_data
 from cxlib.run.gate.chapters import Book, Chapter, book, live_notebook
 from cxlib.run.gate.frontend import EXTENSIONS, STATIC, FrontEnd, FrontEndFile
@@ -100,6 +100,7 @@ class Dashboards:
         # The guard's rule for kernels reads the very entries by which kernels are counted and ended.
         gate.kernels, self.voila.kernels.still = self.voila.kernels.held, gate.still
         gate.assets.add_script("vega", vega_bundle())
+        self.voila.kernels.warmth.renew()
         held, about = self.voila.kernels.held, "Kernels of dashboards, those being started included."
         Gauge("cx_gate_kernels", about, registry=gate.metrics.registry).set_function(lambda: len(held))
 
@@ -126,7 +127,8 @@ class Dashboard(Voiced, Answer, TornadoVoilaHandler):
         try:
             held: Book = await gate.ask(book, edition)
             view: View = await gate.ask(view_of, edition, self._asked("wave"), self._asked("segment"))
-        except (ReportError, OSError):
+            self._worn = await gate.ask(gate.worn, edition)
+        except (CxError, OSError):
             gate.refuse(self, BEING_WRITTEN)
             return
         found = held.chapters.get(chapter)
@@ -208,6 +210,7 @@ class Dashboard(Voiced, Answer, TornadoVoilaHandler):
                 self,
                 "dashboard",
                 language=edition.language,
+                worn=self._worn,
                 edition=edition,
                 chapters=[
                     (one, self._address(one.slug) + view.query, one is chapter)

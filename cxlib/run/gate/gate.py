@@ -25,11 +25,12 @@ from tornado.httputil import HTTPHeaders, HTTPServerRequest
 from tornado.web import Application, OutputTransform, RequestHandler
 
 from cxlib import look
-from cxlib.branding import find_branding
+from cxlib.branding import Branding, find_branding
 from cxlib.errors import ReportError
 from cxlib.formats import day
 from cxlib.run.gate.assets import Assets
-from cxlib.run.gate.guard import FACILITATOR, UNKNOWN, Guarded, Refusal, Visit, guarded
+from cxlib.run.gate.brands import worn
+from cxlib.run.gate.guard import EVERY, FACILITATOR, UNKNOWN, Guarded, Refusal, Visit, guarded
 from cxlib.run.gate.operating import Metrics, log
 from cxlib.run.gate.phrases import language_wanted, phrases
 from cxlib.run.gate.routes import ROUTES
@@ -200,6 +201,11 @@ class Gate:
                 continue
         return None
 
+    def worn(self, one: Edition | None) -> tuple[Branding, Edition] | None:
+        """Return a run's own look, for :meth:`render`; None where it is the gate's."""
+        own = worn(one) if one else None
+        return (own, one) if own and one and own != self.branding else None
+
     def language_of(self, engagement: str, otherwise: str) -> str:
         """Return the language of an engagement's newest published run."""
         editions = published(self.settings, self.access.publications(engagement))
@@ -207,17 +213,30 @@ class Gate:
 
     # ── Pages ───────────────────────────────────────────────────────────────────────────────────
 
-    def render(self, handler: RequestHandler, template: str, *, language: str = "en", **values: Any) -> str:
-        """Render one of the gate's pages; whatever it is given is escaped."""
+    def render(
+        self,
+        handler: RequestHandler,
+        template: str,
+        *,
+        language: str = "en",
+        worn: tuple[Branding, Edition] | None = None,
+        **values: Any,
+    ) -> str:
+        """Render one of the gate's pages; whatever it is given is escaped.
+
+        With `worn` it has the look of a run instead of the gate's own.
+        """
         visit: Visit | None = getattr(handler.request, "visit", None)
+        house = worn[0] if worn else self.branding
         session = visit.session if visit else ""
         return (
             look.templates()
             .get_template(f"gate/{template}.html.j2")
             .render(
                 words=phrases(language),
-                house=self.branding,
-                logo=self.branding.logo.address if self.branding.logo else "",
+                house=house,
+                logo=house.logo.address if house.logo else "",
+                brand=self.address("brand", run=worn[1].run) if worn else "",
                 style=self.assets.address(self.prefix, "page"),
                 sheet=lambda name, kind: self.assets.address(self.prefix, name, kind),
                 address=self.address,
@@ -230,6 +249,10 @@ class Gate:
     def refuse(self, handler: RequestHandler, refusal: Refusal, *, language: str = "") -> None:
         """Answer that a request may not pass, in words; to whoever has to sign in, by the way there."""
         self.metrics.refused.labels(refusal.page).inc()
+        visit: Visit | None = getattr(handler.request, "visit", None)
+        if visit:
+            # What a route's own page may do, a refusal need not.
+            visit.policy = STRICT
         if refusal.page == "login":
             handler.redirect(self.address("login"), status=303)
             return
@@ -291,6 +314,8 @@ class GateApplication(Application):
 
 class Nowhere(RequestHandler):
     """Answers every path that is no route, by whatever method, always alike."""
+
+    SUPPORTED_METHODS: Any = EVERY
 
     def prepare(self) -> None:
         self.request.visit = Visit(None)

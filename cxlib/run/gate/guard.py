@@ -66,10 +66,27 @@ UNKNOWN = Refusal(404, "unknown")
 SIGN_IN = Refusal(303, "login")
 
 
+class _Every:
+    """Holds every method, so that none is answered before the guard was asked."""
+
+    def __contains__(self, method: object) -> bool:
+        return True
+
+
+EVERY: Final = _Every()
+
+
 class Guarded(RequestHandler):
-    """Goes before a handler's own class: asks the guard, answers errors, and keeps addresses out of logs."""
+    """Goes before a handler's own class: asks the guard, answers errors, and keeps addresses out of logs.
+
+    Tornado would answer a method that a handler does not have before anything else, and so tell a path that
+    is another's from one that is not there. Here the guard answers first, and `methods` then holds which the
+    handler has.
+    """
 
     route: ClassVar[Route]
+    methods: ClassVar[tuple[str, ...]]
+    SUPPORTED_METHODS: Any = EVERY
 
     async def prepare(self) -> None:
         if not _is_socket(self):
@@ -77,6 +94,9 @@ class Guarded(RequestHandler):
         refusal = await admit(self.application.gate, self)
         if refusal is not None:
             self.application.gate.refuse(self, refusal)
+            return
+        if self.request.method not in self.methods:
+            self.send_error(405)
             return
         prepared: Any = super().prepare()
         if inspect.isawaitable(prepared):
@@ -100,7 +120,8 @@ class Guarded(RequestHandler):
 @cache
 def guarded(route: Route) -> type[Guarded]:
     """Return the route's handler with the guard before it."""
-    return type(f"Guarded{route.handler.__name__}", (Guarded, route.handler), {"route": route})
+    own = {"route": route, "methods": tuple(route.handler.SUPPORTED_METHODS)}
+    return type(f"Guarded{route.handler.__name__}", (Guarded, route.handler), own)
 
 
 async def admit(gate: Gate, handler: Guarded) -> Refusal | None:

@@ -15,18 +15,25 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from subprocess import DEVNULL
 from typing import Any, Final
 
 from jupyter_client.ioloop.restarter import AsyncIOLoopKernelRestarter
 from jupyter_server.services.kernels.kernelmanager import AsyncMappingKernelManager, ServerKernelManager
 
+from cxlib.run.gate.operating import log
 from cxlib.run.kernels import ReportKernelManager, report_kernel
 from cxlib.run.kernels.child import limit_memory
+from cxlib.run.kernels.forking import Warmth
 
 # What a page may say to its kernel: enough for widgets, and nothing that runs code.
 SPOKEN: Final = (
     "comm_open", "comm_close", "comm_msg", "comm_info_request", "kernel_info_request",
 )  # fmt: skip
+
+# The largest file that a dashboard's kernel may write: Python tries four bytes where temporary files go, and
+# does nothing without.
+PROBE_BYTES: Final = 16
 
 
 @dataclass(frozen=True)
@@ -100,7 +107,7 @@ class Kernels(AsyncMappingKernelManager):
         super().__init__(**kw)
         self.limits = limits or Limits()
         self.held: dict[str, Held] = {}
-        self._folders: dict[str, Path] = {}
+        self.warmth = Warmth()
         self._watch: asyncio.Task[None] | None = None
 
     # ── Taking one, and whose it is ─────────────────────────────────────────────────────────────
@@ -125,40 +132,67 @@ class Kernels(AsyncMappingKernelManager):
     async def begin(self, id_: str, folder: Path) -> str:
         """Start the kernel that a place was kept for, in a run's folder."""
         self._watch = self._watch or asyncio.create_task(self._keep_watch())
-        started: str = await super().start_kernel(kernel_id=id_, kernel_name=report_kernel(), cwd=str(folder))
+        started: str = await super().start_kernel(
+            kernel_id=id_,
+            kernel_name=report_kernel(),
+            cwd=str(folder),
+            # What it says beside its messages would stand among the gate's own lines, with names in it.
+            stdout=DEVNULL,
+            stderr=DEVNULL,
+        )
         if id_ not in self.held:
             # Its page was closed while it started.
             await self.end(id_)
             raise RuntimeError("the page went before its kernel came")
         self._limit(id_)
+        await asyncio.to_thread(self.warmth.renew)
         return started
 
     def _limit(self, id_: str) -> None:
-        """Let a kernel hold less than one that makes a report: it shows a chapter, and there are many."""
+        """Let a kernel hold less than one that makes a report, since there are many, and write no file.
+
+        It reads a run that is approved: whatever a library may want to keep beside it, none is kept.
+        """
         pid = getattr(self.get_kernel(id_).provisioner, "pid", None)
         if pid and sys.platform == "linux":
+            import resource
+
             with suppress(OSError, ValueError):
                 limit_memory(self.limits.memory_mb * 1_000_000, pid)
+            with suppress(OSError):
+                resource.prlimit(pid, resource.RLIMIT_FSIZE, (PROBE_BYTES, PROBE_BYTES))
 
     async def end(self, id_: str) -> None:
         """End a kernel at once, if it is there still, and give its place free."""
         try:
             if id_ in self:
                 with suppress(Exception):
+                    self._tell(id_)
+                with suppress(Exception):
                     await self.shutdown_kernel(id_, now=True)
         finally:
             self.held.pop(id_, None)
+
+    def _tell(self, id_: str) -> None:
+        """Tell whoever still looks at a kernel what they are told of one that died: their page says so."""
+        watch = self.get_kernel(id_)._restarter
+        for tell in tuple(watch.callbacks["dead"]) if watch else ():
+            # Of those who hear of a death, the open pages alone: the manager has this kernel to end yet.
+            if getattr(tell, "__name__", "") == "on_restart_failed":
+                tell.__self__._send_status_message("dead")
 
     async def end_all(self) -> None:
         """End every kernel, and the watch over them."""
         if self._watch is not None:
             self._watch.cancel()
             self._watch = None
+        self.warmth.end()
         await asyncio.gather(*(self.end(one) for one in {*self.held, *self.list_kernel_ids()}))
 
     def _handle_kernel_died(self, kernel_id: str) -> None:
         super()._handle_kernel_died(kernel_id)
-        self.held.pop(kernel_id, None)
+        held = self.held.pop(kernel_id, None)
+        log.warning("kernel died", extra={"about": {"run": held.run if held else ""}})
 
     # ── When one ends ───────────────────────────────────────────────────────────────────────────
 

@@ -173,6 +173,7 @@ class Portal(Answer):
         self.show(
             "portal",
             language=language,
+            worn=await self.gate.ask(self.gate.worn, newest),
             client=newest.client if newest else "",
             rounds=await self.gate.ask(rounds, editions),
             dashboard=self.gate.has("dashboard"),

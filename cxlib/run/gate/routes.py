@@ -6,6 +6,7 @@ from typing import Final
 
 from cxlib.run.gate import facilitators, portal
 from cxlib.run.gate.assets import AssetFile
+from cxlib.run.gate.brands import BrandSheet
 from cxlib.run.gate.operating import Health, MetricsPage
 from cxlib.run.gate.rules import OPEN_PATH, Route, Rule
 
@@ -22,6 +23,7 @@ ROUTES: Final = (
     Route("report", "/runs/{run}/report", portal.Report, Rule.RUN),
     Route("file", "/runs/{run}/files/{file}", portal.Download, Rule.RUN),
     Route("everything", "/runs/{run}/files.zip", portal.DownloadAll, Rule.RUN),
+    Route("brand", "/runs/{run}/brand.css", BrandSheet, Rule.RUN),
     # Facilitators.
     Route("engagements", "/engagements", facilitators.Engagements, Rule.FACILITATOR),
     Route("engagement", "/engagements/{engagement}", facilitators.Engagement, Rule.ENGAGEMENT),

@@ -146,6 +146,30 @@ def _edition(folder: Path, changed: int) -> Edition:
     )
 
 
+def unchanged(one: Edition, folder: str) -> None:
+    """Hold that every file below a folder of a run is what its manifest says, and that none was added.
+
+    Raises
+    ------
+    ReportError
+        Naming the first that is not.
+    """
+    try:
+        told = json.loads((one.folder / MANIFEST).read_text(encoding="utf-8"))["files"]
+        there = {
+            path.relative_to(one.folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
+            for path in (one.folder / folder).rglob("*")
+            if path.is_file()
+        }
+    except (OSError, ValueError, KeyError) as error:
+        raise ReportError(f"run {one.run}: {folder} cannot be read ({type(error).__name__})") from None
+    wanted = {name: digest for name, digest in told.items() if name.startswith(f"{folder}/")}
+    if wrong := sorted({*wanted.items()} ^ {*there.items()}):
+        raise ReportError(
+            f"run {one.run}: {wrong[0][0]} is not what its manifest says", fix="Make the report again."
+        )
+
+
 def read(one: Edition, name: str) -> bytes:
     """Return a file of a run.
 

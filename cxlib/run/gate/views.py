@@ -8,10 +8,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
-from pathlib import Path
 from urllib.parse import urlencode
 
-from cxlib.run.gate.shelf import Edition
+from cxlib.run.gate.shelf import Edition, unchanged
 
 LONGEST = 200
 
@@ -37,16 +36,22 @@ class View:
 
 def view_of(one: Edition, wave: str, segment: str) -> View:
     """Keep of a wish what the run publishes."""
-    waves, groups = _published(one.folder, (one.folder / "extract" / "extract.json").stat().st_mtime_ns)
+    files = sorted((one.folder / "extract").iterdir())
+    waves, groups = _published(one, tuple((path.name, path.stat().st_mtime_ns) for path in files))
     wave = wave if wave in waves else ""
     return View(wave, segment if (wave or one.wave, segment) in groups else "")
 
 
 @lru_cache(maxsize=64)
-def _published(folder: Path, changed: int) -> tuple[frozenset[str], frozenset[tuple[str, str]]]:
+def _published(
+    one: Edition, changed: tuple[tuple[str, int], ...]
+) -> tuple[frozenset[str], frozenset[tuple[str, str]]]:
     from cxlib.engagement import Engagement
     from cxlib.extract import read_extract
 
+    # A kernel shows what was approved, and not what somebody put in its place.
+    unchanged(one, "extract")
+    folder = one.folder
     eng = Engagement(read_extract(folder / "extract"))
     waves = [one.id for one in eng.facts.waves]
     groups = {(wave, one.key) for wave in waves for one in eng.groups(wave) if len(one.key) <= LONGEST}

@@ -7,6 +7,7 @@ contents, no query socket, no themes.
 
 from __future__ import annotations
 
+import logging
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
     from nbformat import NotebookNode
 
 CELL_SECONDS: Final = 60
+# What Jupyter writes is no line of the gate's, and may hold names; the gate writes itself what went wrong.
+QUIET: Final = logging.CRITICAL
 
 
 class GateIdentity(IdentityProvider):
@@ -58,7 +61,7 @@ class Standalone(Voila):
             },
             "VoilaExecutor": {"timeout": CELL_SECONDS, "startup_timeout": CELL_SECONDS},
         }
-        super().__init__(config=Config(given), root_dir="/", base_url="/", log_level=40)
+        super().__init__(config=Config(given), root_dir="/", base_url="/", log_level=QUIET)
         self.voila_configuration = VoilaConfiguration(parent=self)
         self.template_paths, self.static_paths = [str(template / "voila")], []
         self.identity_provider_class, self.authorizer_class = GateIdentity, AllowAllAuthorizer

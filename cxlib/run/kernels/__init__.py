@@ -5,6 +5,7 @@
     provisioner    what Jupyter calls to start one; an ordinary kernel where none can be forked
     forking        the client's side: finds or starts the parent, holds a kernel like a `Popen`
     parent         the process that has imported the stack, and forks
+    rehearsal      what it does once, so that a dashboard's kernels need not
     child          what a fork does to become a kernel
     surroundings   what a kernel sees of its client, and what tells one parent from another
     wire           what they say to each other

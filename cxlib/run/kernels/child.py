@@ -14,11 +14,11 @@ import sys
 import threading
 import time
 import weakref
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from cxlib.run.kernels import wire
 
@@ -163,9 +163,33 @@ class _ClientWatch(threading.Thread):
         os._exit(1)
 
 
+class _ModuleFiles(Sequence[str]):
+    """The files of all modules, for a debugger: looked for when one asks, and by most kernels never."""
+
+    def __len__(self) -> int:
+        return len(list(iter(self)))
+
+    def __getitem__(self, at: Any) -> Any:
+        return list(iter(self))[at]
+
+    def __iter__(self) -> Iterator[str]:
+        found = (getattr(one, "__file__", None) for one in list(sys.modules.values()))
+        return (one for one in found if one)
+
+
+class _NoModules:
+    """Instead of `sys` while a kernel is made: it would write into each of two thousand modules that the
+    parent shares with it (13 MB of pages), only to name their files to a debugger."""
+
+    modules: ClassVar[dict[str, Any]] = {}
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(sys, name)
+
+
 def _run(order: Order) -> None:
     import ipykernel_launcher
-    from ipykernel import kernelapp
+    from ipykernel import ipkernel, kernelapp
 
     # By the same name: it heads the lines of the log.
     class IPKernelApp(kernelapp.IPKernelApp):
@@ -178,7 +202,13 @@ def _run(order: Order) -> None:
                 os.close(CLIENT)
 
         def init_kernel(self) -> None:
-            super().init_kernel()
+            ipkernel.sys = _NoModules()
+            try:
+                super().init_kernel()
+            finally:
+                ipkernel.sys = sys
+            if debugger := getattr(self.kernel, "debugger", None):
+                debugger.kernel_modules = _ModuleFiles()
             # Widgets were imported in the parent, where no kernel was to hear what pages ask of them.
             if widgets := sys.modules.get("ipywidgets"):
                 widgets.register_comm_target()

@@ -144,6 +144,34 @@ def can_fork() -> bool:
     return sys.platform == "linux" and hasattr(os, "pidfd_open") and hasattr(socket, "SO_PEERCRED")
 
 
+class Warmth:
+    """Keeps the kernels' parent warm while nobody has a kernel: a connection to it, held open."""
+
+    def __init__(self) -> None:
+        self._connection: socket.socket | None = None
+
+    def renew(self) -> None:
+        """Ask a parent to stay, unless one does already; where none can be had, kernels start as they can."""
+        if self._connection is not None:
+            looked = select.poll()
+            looked.register(self._connection, select.POLLIN)
+            if not looked.poll(0):
+                return
+            self.end()
+        if os.environ.get("CX_KERNEL_FORK") == "0":
+            return
+        with suppress(NoForkError, wire.WireError):
+            connection = _connected()
+            wire.send(connection, {"stay": True})
+            self._connection = connection
+
+    def end(self) -> None:
+        """Let the parent end when it likes."""
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+
 def fork_kernel(
     argv: Sequence[str],
     *,

@@ -4,12 +4,13 @@
 
 `SOCKET` is where it listens, named by its fingerprint; to the descriptor `READY` it writes "ready", or why
 not. It has one thread, no ZeroMQ context and no event loop, so that a fork of it is sound, and it opens no
-engagement. It ends when nobody has had a kernel of it for a while, when its package or environment has
-changed, or when its socket is gone; kernels that still run go on.
+engagement. It ends when nobody has had a kernel of it for a while and nobody asks it to stay, when its
+package or environment has changed, or when its socket is gone; kernels that still run go on.
 """
 
 from __future__ import annotations
 
+import ctypes
 import gc
 import os
 import selectors
@@ -24,6 +25,7 @@ from pathlib import Path
 
 from cxlib.run.kernels import wire
 from cxlib.run.kernels.child import Order, become_kernel
+from cxlib.run.kernels.rehearsal import rehearse
 from cxlib.run.kernels.surroundings import fingerprint
 
 IDLE_SECONDS = 300.0
@@ -38,8 +40,9 @@ STACK = (
     *("IPython.extensions.storemagic", "pdb", "faulthandler", "sqlite3", "tornado.platform.asyncio"),
     *("pandas", "pandas.core.methods.to_dict", "pandas.io.formats.string", "pandas.core.reshape.reshape"),
     *("pyarrow.parquet", "pyarrow.dataset", "pyarrow.pandas_compat", "narwhals._pandas_like.namespace"),
+    *("pandas.core.arrays.arrow._arrow_utils", "pandas.core.arrays.arrow.extension_types"),
     *("babel.dates", "babel.lists", "babel.numbers", "scipy.stats"),
-    *("cxlib.charts", "cxlib.tables", "cxlib.forms", "cxlib.live", "cxlib.ordering", "cxlib.run.portfolio"),
+    *("cxlib.charts", "cxlib.tables", "cxlib.forms", "cxlib.opening", "cxlib.run.portfolio"),
 )
 # They start threads when they are loaded, and others load them where they are installed.
 THREADED = ("polars", "duckdb", "vl_convert")
@@ -62,9 +65,20 @@ def import_stack() -> None:
     finally:
         for name in hidden:
             del sys.modules[name]
-    threads = len(list(Path("/proc/self/task").iterdir()))
-    if threads != 1:
+    if (threads := _threads()) != 1:
         raise RuntimeError(f"the kernels' parent has {threads} threads after its imports; expected 1")
+
+
+def _threads() -> int:
+    return len(list(Path("/proc/self/task").iterdir()))
+
+
+def settle() -> None:
+    """Give back what is free, and let no later collection of garbage write into what is shared."""
+    gc.collect()
+    gc.freeze()
+    with suppress(OSError, AttributeError):
+        ctypes.CDLL(None).malloc_trim(0)
 
 
 @dataclass
@@ -91,7 +105,7 @@ class Parent:
         self.selector = selectors.PollSelector()
         self.selector.register(listener, selectors.EVENT_READ)
         self.kernels: dict[int, _Kernel] = {}
-        self.is_retired = False
+        self.is_retired = self.is_rehearsed = False
         self.last_used = self.last_look = time.monotonic()
         self.idle = float(os.environ.get("CX_KERNEL_IDLE_SECONDS") or IDLE_SECONDS)
 
@@ -133,6 +147,11 @@ class Parent:
         except wire.WireError:
             client.close()
             return None
+        if "stay" in message:
+            for fd in fds:
+                os.close(fd)
+            self._stay(client)
+            return None
         try:
             order = Order.read(message, fds)
             pid = os.fork()
@@ -146,6 +165,19 @@ class Parent:
         for fd in fds:
             os.close(fd)
         return None
+
+    def _stay(self, client: socket.socket) -> None:
+        """Stay, however idle, while this client holds on, and prepare for the kernels that it will have."""
+        self.selector.register(client, selectors.EVENT_READ, None)
+        if self.is_rehearsed:
+            return
+        self.is_rehearsed = True
+        # Without it kernels are larger and slower, and else the same.
+        with suppress(Exception):
+            rehearse()
+        settle()
+        if _threads() != 1:
+            self._retire()
 
     def _note(self, client: socket.socket, pid: int) -> None:
         try:
@@ -252,8 +284,7 @@ def main(socket_path: str, ready: str) -> None:
     except BaseException as error:
         os.write(ready_fd, f"{type(error).__name__}: {error}".encode())
         raise
-    gc.collect()
-    gc.freeze()
+    settle()
     os.write(ready_fd, b"ready")
     os.close(ready_fd)
     ordered = parent.run()

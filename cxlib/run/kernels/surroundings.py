@@ -24,13 +24,17 @@ ALLOWED = frozenset(
         *("SYSTEMROOT", "TEMP", "TMP", "USERPROFILE", "APPDATA"),
     }
 )
-# One thread a library, because reports run side by side; and of Arrow's allocators none that starts a thread
-# or takes a gigabyte before it is needed, which would count against the limit of memory.
+# One thread a library, because reports run side by side; and of Arrow's allocators none that starts a thread,
+# or takes a gigabyte before it is needed, which would count against the limit of memory: the system's, which
+# gives back what is free. Of its arenas one, since Python runs one thread at a time.
 MODEST = {
     "OPENBLAS_NUM_THREADS": "1",
     "OMP_NUM_THREADS": "1",
+    "ARROW_IO_THREADS": "1",
+    "ARROW_DEFAULT_MEMORY_POOL": "system",
     "JE_ARROW_MALLOC_CONF": "background_thread:false",
     "MIMALLOC_ARENA_EAGER_COMMIT": "0",
+    "MALLOC_ARENA_MAX": "1",
 }
 # What acts while Python starts and imports, so that it cannot be made good in a kernel that is forked later.
 _EARLY = ("HOME", "LANG", "LC_ALL", "LC_CTYPE", "LD_LIBRARY_PATH", "PYTHONPATH", "PYTHONHASHSEED", "TZ")

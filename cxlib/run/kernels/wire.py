@@ -4,6 +4,7 @@ A message is four bytes of length (big-endian), then that many bytes of JSON, an
 with its first byte (SCM_RIGHTS). Both ends ask the operating system who the other one is.
 
     client → parent   {"argv", "cwd", "env", "memory", "tied"}   + stdin, stdout, stderr, client's own pidfd
+    client → parent   {"stay": true}                             for as long as the connection is held
     parent → client   {"pid"}                                    + the kernel's pidfd; or {"refused": why}
     kernel → client   {"ready": true}                            its sockets are bound
     parent → client   {"exit": code}                             as `Popen.returncode` has it

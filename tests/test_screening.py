@@ -14,6 +14,7 @@ from typer.testing import CliRunner
 
 from cxlib.choosing import chosen_rows
 from cxlib.cli import app
+from cxlib.collecting import collect
 from cxlib.errors import ConflictError, IngestError, NotFoundError
 from cxlib.frames import ItemScale
 from cxlib.ingest import Imported, convert
@@ -272,6 +273,19 @@ def test_what_breaks_the_mapping_in_a_row_that_is_left_out_stops_nothing(run: Ru
         run(rows)
     found, came = run(rows, None, "partial")
     assert len(came) == found.rows == ORDINARY
+
+
+def test_what_is_left_out_by_choice_is_no_rejected_row(tmp_path: Path) -> None:
+    rows = [*people(), one("x1", done="0", role="nobody"), one("x2", **{ITEMS[0]: 9})]
+    path, rejects = written(tmp_path / "wave.csv", rows), tmp_path / "rejects.csv"
+    about: dict[str, Any] = {"scales": SCALES, "roles": ["team"], "segments": [], "key": KEY}
+    _, left_out = chosen_rows(path, mapping(), ("partial",), **about)
+    out = tmp_path / "out.parquet"
+    found = collect(path, mapping(), rejects=rejects, out=out, left_out=left_out, **about)
+    assert (found.rows, found.rejected) == (ORDINARY, 1)
+    told = rejects.read_text(encoding="utf-8-sig")
+    assert "x2" in told
+    assert "x1" not in told
 
 
 @pytest.mark.parametrize("kind", ["partial", "test", "speeder"])

@@ -123,10 +123,6 @@ def test_a_step_gives_the_same_bits_live_and_from_the_extract(
     same(live.distribution(by="shop", step=step), published.distribution(by="shop", step=step))
 
 
-@pytest.mark.parametrize(
-    "name",
-    ["name", "wave", "targets", "weights", "source", "is_empty", "provenance", "other_scales", "hidden_note"],
-)
 def test_one_group_scores_as_it_does_among_all(published: Engagement) -> None:
     for group in published.groups():
         whole = group.of(published.scores(by=group.cut))
@@ -140,6 +136,10 @@ def test_one_group_scores_as_it_does_among_all(published: Engagement) -> None:
             pd.testing.assert_frame_equal(fresh.group_scores(group, step=step.id), wanted)
 
 
+@pytest.mark.parametrize(
+    "name",
+    ["name", "wave", "targets", "weights", "source", "is_empty", "provenance", "other_scales", "hidden_note"],
+)
 def test_what_is_said_beside_the_figures_is_the_same_live_and_from_the_extract(
     live: LiveEngagement, published: Engagement, name: str
 ) -> None:

@@ -23,7 +23,7 @@ from tests.readers import Held, Reader, children, held, kernels_in, parent_of
 
 CYCLES = int(os.environ.get("CX_BENCH_CYCLES", "500"))
 # What a first opening loads stays loaded: from here on nothing is to be added.
-FIRST, AT_ONCE, EVERY = 20, 4, 60
+FIRST, AT_ONCE, EVERY = 20, 4, 100
 
 
 async def cycle(here: Served, reader: Reader, turn: int) -> None:
@@ -41,6 +41,7 @@ async def run(here: Served, cycles: int) -> list[dict[str, Any]]:
     rows: list[dict[str, Any]] = []
 
     async def look(done: int) -> None:
+        assert Path(f"/proc/{parent}").exists(), "the kernels' parent was replaced: did the package change?"
         until = time.monotonic() + 60
         while (left := kernels_in(here.folder)) and time.monotonic() < until:
             await asyncio.sleep(0.5)

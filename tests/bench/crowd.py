@@ -11,7 +11,7 @@ from typing import Any
 from tests.bench.serving import Served
 from tests.readers import Reader, held, kernels_in, parent_of
 
-MOST, AT_ONCE = 100, 20
+MOST, EACH, AT_ONCE = 100, 6, 20
 # So many at a time, until all are open: what is measured is what they hold, not how fast they came.
 TOGETHER = 4
 
@@ -37,13 +37,16 @@ class Hundred:
 
 
 async def hundred(here: Served, most: int = MOST) -> Hundred:
-    """Open as many dashboards as there may be, each by a reader of its own who chooses a group."""
-    readers = [await Reader(here.url).let_in(here.link) for _ in range(most + 1)]
+    """Open as many dashboards as there may be, in each of which somebody chooses a group."""
+    # A session has so many pages at most, and a link so many sessions.
+    doors = [await Reader(here.url).let_in(here.link) for _ in range(-(-(most + 1) // EACH))]
+    readers = [Reader(here.url, doors[turn // EACH].cookie) for turn in range(most + 1)]
     waiting = asyncio.Semaphore(TOGETHER)
 
     async def come(one: Reader, turn: int) -> None:
         async with waiting:
-            assert await one.open(here.dashboard) == 200
+            status = await one.open(here.dashboard)
+            assert status == 200, (turn, status, one.page[-300:])
             await one.meet()
             await one.choose("Group", 1 + turn % 3)
 

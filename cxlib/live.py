@@ -243,32 +243,8 @@ class LiveEngagement(Engagement):
         return Intake(self, target, target in known, path, parts, digest, document, spec, asked, chosen).run()
 
     def imports(self) -> pd.DataFrame:
-        """List the imports of the wave in hand, in the order in which they came in; for the house alone.
-
-        Returns
-        -------
-        Columns batch, file, imported [respondents], counted [of them, by now], rejected [rows], replaced
-        [earlier answers], empty [rows], left_out {kind: responses}, reasons {why: cells}, converted [(text,
-        meaning, times)].
-        """
-        import pandas as pd
-
-        rows = [
-            {
-                "batch": one.id,
-                "file": one.source_name,
-                "imported": one.rows_imported,
-                "counted": one.rows,
-                "rejected": one.quality.get("rejected", 0),
-                "replaced": one.quality.get("corrected", {}).get("replaced", 0),
-                "empty": one.quality.get("empty", 0),
-                "left_out": one.quality.get("screening", {}).get("dropped", {}),
-                "reasons": one.quality.get("reasons", {}),
-                "converted": one.quality.get("converted", []),
-            }
-            for one in self.store.batches(self._slug, self.wave_id)
-        ]
-        return pd.DataFrame(rows)
+        """List the imports of the wave in hand, for the house alone; see :func:`cxlib.quality.by_import`."""
+        return quality.by_import(self.store.batches(self._slug, self.wave_id))
 
     def undo(self, batch: str | None = None) -> BatchRecord:
         """Undo an import, by default the latest; its respondents may be imported again.

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from cxlib.instrument import Instrument
+    from cxlib.store import BatchRecord
 
 # Why a row can be left out, in the words of the import, by what a reader is told.
 KINDS: Final = {
@@ -79,6 +80,35 @@ def _or_few(n: int, threshold: int) -> int | None:
 def kind_of(reason: str) -> str:
     """Return the kind of a reason: ids, rows, dates, roles, texts, else answers."""
     return next((kind for kind, pattern in KINDS.items() if pattern.match(reason)), ANSWERS)
+
+
+def by_import(records: Iterable[BatchRecord]) -> pd.DataFrame:
+    """Say of each import what came in, what was left out and what was converted: for the house alone.
+
+    Returns
+    -------
+    Columns batch, file, imported [respondents], counted [of them, by now], rejected [rows], replaced
+    [earlier answers], empty [rows], left_out {kind: responses}, reasons {why: cells}, converted [(text,
+    meaning, times)].
+    """
+    import pandas as pd
+
+    rows = [
+        {
+            "batch": one.id,
+            "file": one.source_name,
+            "imported": one.rows_imported,
+            "counted": one.rows,
+            "rejected": one.quality.get("rejected", 0),
+            "replaced": one.quality.get("corrected", {}).get("replaced", 0),
+            "empty": one.quality.get("empty", 0),
+            "left_out": one.quality.get("screening", {}).get("dropped", {}),
+            "reasons": one.quality.get("reasons", {}),
+            "converted": one.quality.get("converted", []),
+        }
+        for one in records
+    ]
+    return pd.DataFrame(rows)
 
 
 def completeness(distribution: pd.DataFrame, instrument: Instrument) -> pd.DataFrame:

@@ -201,6 +201,10 @@ def children(pid: int) -> set[int]:
     return found
 
 
+def is_alive(pid: int) -> bool:
+    return (Path("/proc") / str(pid)).exists()
+
+
 def kernels_in(folder: Path) -> set[int]:
     """Name the forked kernels that work in a run's folder; other gates of this machine have others."""
     found = set()

@@ -22,7 +22,7 @@ from cxlib.run.gate.kernels import SPOKEN, FullError, Kernels, Limits
 from cxlib.run.gate.shelf import edition, unchanged
 from tests.gates import Browser, Running, example, make_run, running
 from tests.made import Made
-from tests.readers import Reader, children, held, parent_of, uss_mb
+from tests.readers import Reader, held, is_alive, parent_of, uss_mb
 
 SECRET = "canary-of-the-server-7f3a"
 QUICK = Limits(most=3, most_of_one=2, alone_seconds=1.0, first_seconds=20.0, look_seconds=0.5)
@@ -447,19 +447,20 @@ def test_what_is_opened_and_closed_leaves_nothing(harbour: Running) -> None:
     reader = harbour.do(Reader(harbour.url).let_in(harbour.link("harbour")))
     found = []
 
-    async def cycle(turn: int) -> int:
+    pids: list[int] = []
+
+    async def cycle(turn: int) -> None:
         assert await reader.open(path) == 200
-        parent = parent_of(kernels(harbour).get_kernel(reader.kernel).provisioner.pid)
+        pids.append(kernels(harbour).get_kernel(reader.kernel).provisioner.pid)
         await reader.meet()
         await reader.leave(politely=turn % 3 != 2)
-        return parent
 
-    for turn in range(15):
-        parent = harbour.do(cycle(turn))
-        if turn in (5, 14):
-            wait_until(lambda parent=parent: not kernels(harbour).held and not children(parent), 20)
+    for turn in range(12):
+        harbour.do(cycle(turn))
+        if turn in (3, 11):
+            wait_until(lambda: not kernels(harbour).held and not any(map(is_alive, pids)), 20)
             gc.collect()
-            found.append((held(pid).descriptors, held(pid).threads, held(parent).descriptors))
+            found.append((held(pid).descriptors, held(pid).threads))
     first, last = found
     assert all(after <= before + 2 for before, after in zip(first, last, strict=True)), found
 

@@ -160,8 +160,8 @@ def _digests(path: Path, dims: Sequence[str], key: str, every: Sequence[str]) ->
             for dim in dims
         )
         given = np.zeros((len(frame), len(every)), bool)
-        for item in items:
-            given[:, places[item]] = frame[item].notna() & ~frame[item].isin(UNSCORED)
+        answers = frame[items].to_numpy(np.float64)
+        given[:, [places[item] for item in items]] = ~np.isnan(answers) & ~np.isin(answers, UNSCORED)
         # One tuple a cell, not one a person.
         where = [cells.setdefault(cell, cell) for cell in zip(*stated, strict=True)]
         yield digests, people, where, np.packbits(given, axis=1)

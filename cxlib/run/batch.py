@@ -18,6 +18,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from multiprocessing import get_context
 from pathlib import Path
@@ -25,6 +26,7 @@ from typing import Any, Protocol
 
 from cxlib.errors import SettingsError
 from cxlib.run.jobs import Job, made
+from cxlib.run.kernels.forking import kept_warm
 from cxlib.run.spread import connected
 from cxlib.run.work import Outcome, settle_in, work
 from cxlib.settings import Settings
@@ -32,6 +34,8 @@ from cxlib.settings import Settings
 BATCHES = "batches"
 # How often a job is tried whose failure `cxlib` does not know: a killed kernel, a full memory.
 TRIES = 2
+# From so many on, a rehearsal in the kernels' parent takes less time than it saves their kernels.
+WORTH_A_REHEARSAL = 10
 # A worker is replaced after so many reports: whatever a library keeps of each does not add up.
 REPORTS_A_WORKER = 40
 
@@ -202,16 +206,17 @@ class Processes:
         one at a time, each in a pool of its own, so that the job that kills is told from its neighbours.
         """
         waiting, suspects = deque(jobs), deque[Job]()
-        while waiting:
-            yield from self._all(waiting, suspects, self.count)
-            while suspects:
-                job = suspects.popleft()
-                yield job, None
-                try:
-                    with self._pool(1) as pool:
-                        yield job, pool.submit(work, job, self.settings).result()
-                except BrokenProcessPool as error:
-                    yield job, error
+        with kept_warm() if len(jobs) >= WORTH_A_REHEARSAL else nullcontext():
+            while waiting:
+                yield from self._all(waiting, suspects, self.count)
+                while suspects:
+                    job = suspects.popleft()
+                    yield job, None
+                    try:
+                        with self._pool(1) as pool:
+                            yield job, pool.submit(work, job, self.settings).result()
+                    except BrokenProcessPool as error:
+                        yield job, error
 
     def _all(self, waiting: deque[Job], suspects: deque[Job], count: int) -> Iterator[Took]:
         """Take from `waiting` until it is empty, or until the pool breaks: then `suspects` were in flight."""

@@ -55,11 +55,12 @@ def made_up() -> Any:
     import pandas as pd
 
     from cxlib.anonymity import Release
-    from cxlib.engagement import Engagement, library_version
+    from cxlib.engagement import Engagement
     from cxlib.extract import CONTRACTS, COUNTED, Extract, Facts, RoleFacts, WaveFacts
     from cxlib.frames import ROLE
     from cxlib.framework import find_framework, parse_framework
     from cxlib.instrument import Instrument
+    from cxlib.provenance import library_version
     from cxlib.settings import read_settings
 
     path = find_framework("cx7", read_settings().frameworks)

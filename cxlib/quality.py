@@ -10,6 +10,8 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
+import numpy as np
+
 from cxlib.frames import BLANK, COMPLETENESS, DONT_KNOW, NOT_APPLICABLE, ROLE, UNSCORED, check
 
 if TYPE_CHECKING:
@@ -128,13 +130,14 @@ def completeness(distribution: pd.DataFrame, instrument: Instrument) -> pd.DataF
 
     given = distribution[(distribution["answer"] != BLANK) & (distribution["n"] > 0)]
     asked = set(zip(given["id"], given[ROLE], strict=True))
+    # As an array of truths even where there is no row: an empty list would choose no column.
     is_asked = [pair in asked for pair in zip(distribution["id"], distribution[ROLE], strict=True)]
-    distribution = distribution[is_asked]
+    distribution = distribution[np.array(is_asked, bool)]
     steps = {item.id: step for step in instrument.framework.steps for item in step.items}
     order = [*instrument.framework.steps, None]
     rows = []
     for step in order:
-        of = distribution[[steps.get(id_) is step for id_ in distribution["id"]]]
+        of = distribution[np.array([steps.get(id_) is step for id_ in distribution["id"]], bool)]
         if of.empty:
             continue
         counted = {str(id_): _counted(one) for id_, one in of.groupby("id", sort=False)}

@@ -187,7 +187,7 @@ def test_the_facts_have_no_place_for_a_person_either(folder: Path) -> None:
     assert {key for one in plain["roles"] for key in one} == {"id", "name", "kind", "population", "weight"}
     assert {key for one in plain["waves"] for key in one} == {"id", "name", "date", "framework", "unchanged"}
     assert set(plain["declared"]) == {"items", "constructs", "drivers"}
-    told = {"files", "files_without_ids", "rejected", "replaced", "reasons"}
+    told = {"files", "files_without_ids", "rejected", "replaced", "reasons", "left_out"}
     assert set(plain["quality"]) == told
 
 

@@ -159,15 +159,21 @@ class Kernel:
         )
         return reply["content"].get("ename") or "".join(parts).strip()
 
+    def _asked(self, expression: str) -> Any:
+        return self.client.execute(
+            "", silent=True, user_expressions={"value": expression}, reply=True, timeout=SECONDS
+        )
+
     def value(self, expression: str) -> str:
         """Return an expression's value from the reply itself.
 
         After an interrupt, a stock kernel loses what the next cell prints now and then (2 of 24 seen), and
         so does a forked one.
         """
-        reply = self.client.execute(
-            "", silent=True, user_expressions={"value": expression}, reply=True, timeout=SECONDS
-        )
+        reply = self._asked(expression)
+        # What arrives while a kernel still turns down what stood behind an interrupted cell is turned down.
+        while reply["content"]["status"] == "aborted":
+            reply = self._asked(expression)
         return reply["content"]["user_expressions"]["value"]["data"]["text/plain"]
 
 

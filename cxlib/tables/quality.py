@@ -41,7 +41,7 @@ def completeness(frame: pd.DataFrame, instrument: Instrument) -> Html:
         _("How complete the answers are"),
         headings,
         rows,
-        numbers=range(1, 7),
+        numbers=range(1, len(headings) - 1),
         note=_(
             "Counted in answers, over the roles and items that may be shown. Don't know, not applicable and "
             "blank are in no mean; an item counts as asked of a role if anyone there gave it an answer."

@@ -395,27 +395,26 @@ def test_a_session_that_ended_keeps_no_kernel(harbour: Running) -> None:
 
 def test_some_opened_at_once_are_all_drawn_and_the_one_too_many_is_told(harbour: Running) -> None:
     path = f"/runs/{run_of(harbour)}/dashboard"
+    wait_until(lambda: not kernels(harbour).held, 20)
 
-    async def come(one: Reader) -> float:
+    async def come(one: Reader) -> None:
         assert await one.open(path) == 200
         await one.meet()
-        return await one.choose("Group", 1)
+        await one.choose("Group", 1)
 
-    async def crowd() -> tuple[list[float], int]:
+    async def crowd() -> int:
         readers = [await Reader(harbour.url).let_in(harbour.link("harbour")) for _ in range(QUICK.most + 1)]
-        took = await asyncio.gather(*(come(one) for one in readers[:-1]))
+        await asyncio.gather(*(come(one) for one in readers[:-1]))
         assert await readers[-1].open(path) == 503
         assert readers[-1].retry_after == "30"
         assert "cx-plot" in readers[-1].page
         assert all("cx-plot" in str(one.states) for one in readers[:-1])
         each = [uss_mb(kernels(harbour).get_kernel(one.kernel).provisioner.pid) for one in readers[:-1]]
         await asyncio.gather(*(one.leave() for one in readers[:-1]))
-        return took, round(max(each))
+        return round(max(each))
 
-    took, mb = harbour.do(crowd())
-    assert max(took) < 10
     # Of its own, beside what it shares with all others; 47 MB where it was measured, and 97 once.
-    assert mb < 70
+    assert harbour.do(crowd()) < 70
 
 
 def test_a_kernel_comes_of_a_parent_that_has_rehearsed(harbour: Running) -> None:

@@ -123,6 +123,8 @@ class Kernel:
 
     def __init__(self, name: str = "cx", **start: Any) -> None:
         self.manager = KernelManager(kernel_name=name)
+        # On a busy machine a kernel that is asked to end may take longer than five seconds.
+        self.manager.shutdown_wait_time = SECONDS
         self.manager.start_kernel(stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, **start)
         self.client = self.manager.client()
         self.client.start_channels()

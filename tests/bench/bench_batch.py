@@ -8,7 +8,8 @@ Peers, all from the same store in the same run:
                written: no kernel, no run folder
 
 Promises: at most 2.5 times the floor's time, at least 6 times faster than `handmade` and 20 than `commands`.
-The slow peers make fewer reports; all figures are seconds a report.
+The slow peers make fewer reports; all figures are seconds a report. What is counted of each client is kept
+(`cxlib.keeping`) by the first of three calls, whose median is taken, and found by all that come after it.
 """
 
 from __future__ import annotations

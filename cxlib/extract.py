@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -142,8 +142,7 @@ def write_extract(extract: Extract, folder: Path) -> None:
                 f"the extract has no place for {name} columns {', '.join(sorted(map(str, extra)))}",
                 fix="Only counts and estimates that passed the door may leave the building.",
             )
-        # Uncompressed, so that a search of the bytes for a person's data is a search of the content.
-        frame[columns].to_parquet(folder / f"{name}.parquet", index=False, compression="none")
+        write_frame(frame, folder, name, columns)
     (folder / "framework.yaml").write_bytes(extract.framework_document.encode())
     # Not sorted: the order of the segments is the order of the columns.
     text = json.dumps(asdict(extract.facts), ensure_ascii=False, indent=1)
@@ -191,10 +190,7 @@ def read_extract(folder: Path) -> Extract:
             fix="Restore the run folder, or make the report again.",
         )
     dims = (ROLE, *facts.segments)
-    frames = {}
-    for name, contract in CONTRACTS.items():
-        with _readable(folder, f"{name}.parquet"):
-            frames[name] = check(pd.read_parquet(folder / f"{name}.parquet"), contract, dims)
+    frames = {name: read_frame(folder, name, dims) for name in CONTRACTS}
     counted = {name: frames.pop(name) for name in COUNTED}
     release = Release(cuts=facts.cuts, dims=dims, threshold=facts.threshold_scores, **counted)
     comments = no_comments()
@@ -208,6 +204,25 @@ def read_extract(folder: Path) -> Extract:
     return Extract(
         facts, document, release, **frames, registers=registers, commentary=said, comments=comments
     )
+
+
+def read_frame(folder: Path, name: str, dims: tuple[str, ...]) -> pd.DataFrame:
+    """Read one of :data:`CONTRACTS`, and check it.
+
+    Raises
+    ------
+    ContractError
+        If the file cannot be read, or breaks its contract.
+    """
+    import pandas as pd
+
+    with _readable(folder, f"{name}.parquet"):
+        return check(pd.read_parquet(folder / f"{name}.parquet"), CONTRACTS[name], dims)
+
+
+def write_frame(frame: pd.DataFrame, folder: Path, name: str, columns: Sequence[str]) -> None:
+    """Write a frame, uncompressed: a search of its bytes for a person's data is a search of the content."""
+    frame[list(columns)].to_parquet(folder / f"{name}.parquet", index=False, compression="none")
 
 
 # The frames of an extract by group, each in a file of its name.

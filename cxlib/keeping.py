@@ -22,8 +22,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from cxlib.anonymity import Release
 from cxlib.errors import ContractError
-from cxlib.extract import CONTRACTS, COUNTED
-from cxlib.frames import check
+from cxlib.extract import CONTRACTS, COUNTED, read_frame, write_frame
 from cxlib.provenance import digest, made_by
 
 if TYPE_CHECKING:
@@ -69,7 +68,7 @@ def kept_figures(
     What cannot be read is made anew, and what cannot be kept, on a full disk say, is told all the same.
     """
     key = digest(json.dumps([repr(list(depends_on)), made_by()], sort_keys=True).encode())[:32]
-    with suppress(OSError, ValueError, KeyError, TypeError, ContractError):
+    with suppress(OSError, ContractError):
         return _read(folder / key, cuts, dims, threshold)
     made = make()
     with suppress(OSError):
@@ -83,11 +82,7 @@ def forget(folder: Path) -> None:
 
 
 def _read(place: Path, cuts: tuple[tuple[str, ...], ...], dims: tuple[str, ...], threshold: int) -> Figures:
-    import pandas as pd
-
-    frames = {
-        name: check(pd.read_parquet(place / f"{name}.parquet"), CONTRACTS[name], dims) for name in MEASURED
-    }
+    frames = {name: read_frame(place, name, dims) for name in MEASURED}
     counted = {name: frames.pop(name) for name in COUNTED}
     # The least recently used goes first.
     os.utime(place)
@@ -102,8 +97,7 @@ def _keep(made: Figures, folder: Path, key: str) -> None:
     try:
         part.mkdir(mode=0o700)
         for name in MEASURED:
-            columns = CONTRACTS[name].names(made.release.dims)
-            held[name][columns].to_parquet(part / f"{name}.parquet", index=False, compression="none")
+            write_frame(held[name], part, name, CONTRACTS[name].names(made.release.dims))
         # Somebody else may have been first: theirs are the same.
         with suppress(OSError):
             part.rename(folder / key)

@@ -38,16 +38,12 @@ from cxlib.store import Store
 from cxlib.store.connect import driver
 from tests.conftest import Cx
 from tests.test_ingest import GOOD, KEY, ROLES, ROWS, SCALES
+from tests.test_ingest import PLAIN as WAVE_OF_INGEST
 from tests.test_ingest import mapping as plain
 from tests.test_inputs import HEAD, MAPPING, PEOPLE, book
 
 WAVE: dict[str, Any] = {
-    "mapping": "wave",
-    "id": "id",
-    "role": {"value": "customer"},
-    "segments": {"unit": {"column": "unit"}},
-    "not_applicable": ["n/a"],
-    "dont_know": ["Don't know"],
+    **WAVE_OF_INGEST,
     "items": [{"item": "s3.i04", "column": "Q1"}, {"item": "s3.i05", "column": "Q2"}],
 }
 STAFF: dict[str, Any] = yaml.safe_load(MAPPING)

@@ -32,17 +32,19 @@ ROOT = Path(__file__).resolve().parents[1]
 REFERENCE = Path(os.environ.get("CX_REFERENCE") or ROOT.parent / "shared" / "reference")
 
 
+PLAIN: dict[str, Any] = {
+    "mapping": "wave",
+    "id": "id",
+    "role": {"value": "customer"},
+    "segments": {"unit": {"column": "unit"}},
+    "not_applicable": ["n/a"],
+    "dont_know": ["Don't know"],
+    "items": [{"item": "s3.i04", "column": "Q1"}, {"item": "s3.i09", "column": "Q2"}],
+}
+
+
 def mapping(**changes: Any) -> MappingSpec:
-    plain: dict[str, Any] = {
-        "mapping": "wave",
-        "id": "id",
-        "role": {"value": "customer"},
-        "segments": {"unit": {"column": "unit"}},
-        "not_applicable": ["n/a"],
-        "dont_know": ["Don't know"],
-        "items": [{"item": "s3.i04", "column": "Q1"}, {"item": "s3.i09", "column": "Q2"}],
-    }
-    return MappingSpec.model_validate({**plain, **changes})
+    return MappingSpec.model_validate({**PLAIN, **changes})
 
 
 @pytest.fixture

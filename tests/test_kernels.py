@@ -728,6 +728,21 @@ def left(folder: Path) -> tuple[list[str], list[str], int, int]:
     return files, kinds(os.getpid()), len(kinds(pid)), len(below)
 
 
+def test_a_rehearsal_goes_through_and_starts_no_thread() -> None:
+    """By itself: a parent goes on where it fails, and its kernels are only larger and slower."""
+    code = (
+        "from pathlib import Path\n"
+        "from cxlib.run.kernels.parent import import_stack\n"
+        "from cxlib.run.kernels.rehearsal import rehearse\n"
+        "from cxlib.framework import parse_framework\n"
+        "import_stack(); rehearse()\n"
+        "print(parse_framework.cache_info().misses, len(list(Path('/proc/self/task').iterdir())))"
+    )
+    env = surroundings.scrubbed_environment()
+    made = subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True)
+    assert (made.returncode, made.stdout.split()) == (0, ["1", "1"]), made.stderr
+
+
 def test_300_kernels_leave_no_process_file_socket_or_descriptor() -> None:
     async def one() -> None:
         manager = ReportKernelManager(kernel_name="cx")

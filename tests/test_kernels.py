@@ -644,6 +644,43 @@ def test_a_message_arrives_whole_with_its_descriptors() -> None:
             wire.send(theirs, {"a": "x" * wire.MOST_BYTES})
 
 
+def test_a_kernel_that_is_ready_before_its_parent_says_so_is_a_kernel() -> None:
+    """As on a busy machine: its parent, having forked it, may get its turn only after it is bound."""
+    ours, theirs = socket.socketpair()
+    with theirs, subprocess.Popen(["/bin/sleep", "60"]) as slept:
+        wire.send(theirs, {"ready": True})
+        watched = os.pidfd_open(slept.pid)
+        wire.send(theirs, {"pid": slept.pid}, [watched])
+        os.close(watched)
+        kernel = forking._asked(ours, {}, [])
+        begun = time.monotonic()
+        kernel.wait_ready(SECONDS)
+        assert (kernel.pid, kernel.poll()) == (slept.pid, None)
+        assert time.monotonic() - begun < SECONDS / 2
+        kernel.kill()
+        slept.wait()
+        wire.send(theirs, {"exit": -signal.SIGKILL})
+        assert kernel.wait(SECONDS) == -signal.SIGKILL
+
+
+@pytest.mark.parametrize("is_tied", [True, False])
+def test_a_kernel_whose_client_gave_up_is_not_left_behind(is_tied: bool) -> None:
+    with own_runtime() as folder, Path(os.devnull).open("r+") as null:
+        connection, told = forking._connected(), os.pidfd_open(os.getpid())
+        argv = ["-f", str(folder / "connection.json")]
+        order = {"argv": argv, "cwd": "/", "env": {}, "memory": None, "tied": is_tied}
+        (pid,) = parents(folder)
+        os.kill(pid, signal.SIGSTOP)
+        wire.send(connection, order, [*[null.fileno()] * 3, told])
+        connection.close()
+        os.close(told)
+        os.kill(pid, signal.SIGCONT)
+        # Orders are taken one after the other: whoever has a kernel now came after the one that gave up.
+        with Kernel() as kernel:
+            assert eventually(lambda: left(folder)[3] == 1)
+            assert kernel.run("print(6 * 7)") == "42"
+
+
 def test_a_client_with_a_thousand_descriptors_starts_a_parent() -> None:
     """As a server with fifty notebooks has; `select` would take none beyond 1023."""
     with own_runtime() as folder, ExitStack() as held:

@@ -41,8 +41,8 @@ class ForkedKernel:
 
     stdin = None
 
-    def __init__(self, pid: int, pidfd: int, connection: socket.socket) -> None:
-        self.pid, self.returncode = pid, None
+    def __init__(self, pid: int, pidfd: int, connection: socket.socket, *, is_ready: bool = False) -> None:
+        self.pid, self.returncode, self._is_ready = pid, None, is_ready
         self.stdout: Any = None
         self.stderr: Any = None
         self._pidfd = pidfd
@@ -72,7 +72,7 @@ class ForkedKernel:
 
     def wait_ready(self, timeout: float) -> None:
         """Wait until the kernel has bound its sockets, has ended, or the time is over."""
-        if self._connection is None:
+        if self._connection is None or self._is_ready:
             return
         with suppress(wire.WireError):
             self._connection.settimeout(timeout)
@@ -232,11 +232,15 @@ def _asked(connection: socket.socket, order: dict[str, Any], stdio: Sequence[int
     finally:
         os.close(myself)
     message, fds = wire.receive(connection)
-    if "refused" in message or len(fds) != 1:
+    # On a busy machine a kernel may be bound before its parent, which has forked it, has a turn to say so.
+    if is_ready := "ready" in message:
+        ForkedKernel._close(fds)
+        message, fds = wire.receive(connection)
+    if "pid" not in message or len(fds) != 1:
         ForkedKernel._close(fds)
         connection.close()
         raise NoForkError(str(message.get("refused", "an answer that is none")))
-    return ForkedKernel(int(message["pid"]), fds[0], connection)
+    return ForkedKernel(int(message["pid"]), fds[0], connection, is_ready=is_ready)
 
 
 def _connected() -> socket.socket:

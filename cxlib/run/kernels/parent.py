@@ -190,8 +190,11 @@ class Parent:
         self.kernels[pid] = kernel
         self.selector.register(kernel.pidfd, selectors.EVENT_READ, kernel)
         self.selector.register(client, selectors.EVENT_READ, kernel)
-        with suppress(wire.WireError):
+        try:
             wire.send(client, {"pid": pid}, [kernel.pidfd])
+        except wire.WireError:
+            # Who gave up waiting has another kernel by now, and would never end this one.
+            signal.pidfd_send_signal(kernel.pidfd, signal.SIGKILL)
 
     def _leave(self, client: socket.socket) -> int:
         """In a fork: let go of every socket, so that none is closed by number when it is somebody else's."""

@@ -29,6 +29,7 @@ from cxlib.registers import Assumption, Registers, find_register
 from cxlib.registers.figures import figures
 from cxlib.summary import Summary, summarise
 from cxlib.tables import note
+from cxlib.worked import Worked
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -42,9 +43,13 @@ class Engagement:
     Every verb returns what passed the anonymity door, as a frame of `cxlib.frames`.
     """
 
-    def __init__(self, extract: Extract, wave: str | None = None) -> None:
+    # What was worked out of the extract before; a live handle has none, its extract may be another soon.
+    _worked: Worked | None = None
+
+    def __init__(self, extract: Extract, wave: str | None = None, worked: Worked | None = None) -> None:
         self._given = extract
         self._wave = wave
+        self._worked = worked
 
     @property
     def extract(self) -> Extract:
@@ -115,7 +120,7 @@ class Engagement:
         """Return another wave of the same extract, to read from."""
         if wave == self.wave.id:
             return self
-        found: Engagement = self._once(("at", wave), lambda: Engagement(self.extract, wave))
+        found: Engagement = self._once(("at", wave), lambda: Engagement(self.extract, wave, self._worked))
         return found
 
     def is_assessed(self, step: str) -> bool:
@@ -143,7 +148,7 @@ class Engagement:
     ) -> pd.DataFrame:
         held = self.extract
         cut = scoring.published(held.release, by)
-        whole = self._kept().get((wave, cut, None, ()))
+        whole = self._whole(wave, cut)
         if whole is not None and (only is not None or values):
             kept = whole if only is None else whole[whole["id"].isin(only)]
             for dim, value in zip(cut, values, strict=bool(values)):
@@ -163,6 +168,14 @@ class Engagement:
             ),
         )
         return found.copy()
+
+    def _whole(self, wave: str, cut: tuple[str, ...]) -> pd.DataFrame | None:
+        """Return every score of a cut, if that was worked out before."""
+        kept, what = self._kept(), (wave, cut, None, ())
+        if what not in kept and self._worked and (found := self._worked.scores(wave, cut)) is not None:
+            kept[what] = found
+        whole: pd.DataFrame | None = kept.get(what)
+        return whole
 
     def _of_step(self, step: str) -> frozenset[str]:
         """Name a step, its streams and its items."""
@@ -301,17 +314,24 @@ class Engagement:
         Families are judged whole; `about` then keeps what is about one step or its items.
         """
         held = self.extract
-        every = self._once(
-            ("comparisons", self.wave.id),
-            lambda: findings.findings(
-                held.release,
-                held.estimates,
-                self.instrument,
-                self.weights,
-                wave=self.wave.id,
-                waves={one.id: one.name for one in self.facts.waves},
-            ),
-        )
+        worked = self._worked
+
+        def compared() -> tuple[Finding, ...]:
+            found = worked.comparisons(self.wave.id) if worked else None
+            return (
+                found
+                if found is not None
+                else findings.findings(
+                    held.release,
+                    held.estimates,
+                    self.instrument,
+                    self.weights,
+                    wave=self.wave.id,
+                    waves={one.id: one.name for one in self.facts.waves},
+                )
+            )
+
+        every = self._once(("comparisons", self.wave.id), compared)
         if about is None:
             return every
         step = self.framework.step(about)

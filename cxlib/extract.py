@@ -179,9 +179,9 @@ def read_extract(folder: Path) -> Extract:
             f"no extract in {folder.name}/: {', '.join(missing)} missing",
             fix="Give the `extract` folder of a run.",
         )
-    with _readable(folder, "extract.json"):
+    with readable(folder, "extract.json"):
         facts = _facts(json.loads((folder / "extract.json").read_text(encoding="utf-8")))
-    with _readable(folder, "framework.yaml"):
+    with readable(folder, "framework.yaml"):
         document = (folder / "framework.yaml").read_bytes().decode()
     if hashlib.sha256(document.encode()).hexdigest() != facts.framework_digest:
         raise ContractError(
@@ -195,11 +195,11 @@ def read_extract(folder: Path) -> Extract:
     release = Release(cuts=facts.cuts, dims=dims, threshold=facts.threshold_scores, **counted)
     comments = no_comments()
     if facts.format > BEFORE_COMMENTS:
-        with _readable(folder, f"{COMMENTS.name}.parquet"):
+        with readable(folder, f"{COMMENTS.name}.parquet"):
             comments = check(pd.read_parquet(folder / f"{COMMENTS.name}.parquet"), COMMENTS)
-    with _readable(folder, REGISTERS):
+    with readable(folder, REGISTERS):
         registers = from_plain(json.loads((folder / REGISTERS).read_text(encoding="utf-8")))
-    with _readable(folder, COMMENTARY):
+    with readable(folder, COMMENTARY):
         said = Commentary.from_plain(json.loads((folder / COMMENTARY).read_text(encoding="utf-8")))
     return Extract(
         facts, document, release, **frames, registers=registers, commentary=said, comments=comments
@@ -216,13 +216,20 @@ def read_frame(folder: Path, name: str, dims: tuple[str, ...]) -> pd.DataFrame:
     """
     import pandas as pd
 
-    with _readable(folder, f"{name}.parquet"):
+    with readable(folder, f"{name}.parquet"):
         return check(pd.read_parquet(folder / f"{name}.parquet"), CONTRACTS[name], dims)
 
 
 def write_frame(frame: pd.DataFrame, folder: Path, name: str, columns: Sequence[str]) -> None:
     """Write a frame, uncompressed: a search of its bytes for a person's data is a search of the content."""
     frame[list(columns)].to_parquet(folder / f"{name}.parquet", index=False, compression="none")
+
+
+def digest_of(folder: Path) -> str:
+    """Return one digest of an extract's files, names included."""
+    files = ((path.name, hashlib.sha256(path.read_bytes())) for path in sorted(folder.iterdir()))
+    lines = [f"{name} {digest.hexdigest()}" for name, digest in files]
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
 
 # The frames of an extract by group, each in a file of its name.
@@ -248,7 +255,7 @@ def _files(extract: Extract, dims: tuple[str, ...]) -> list[tuple[str, pd.DataFr
 
 
 @contextmanager
-def _readable(folder: Path, name: str) -> Iterator[None]:
+def readable(folder: Path, name: str) -> Iterator[None]:
     """Turn whatever a damaged file makes a reader say into one sentence."""
     try:
         yield

@@ -1,6 +1,7 @@
 """Figures that stay the same as long as nothing of theirs changes: counted once, and kept beside the store.
 
     data/local/figures/<engagement>/<key>/    groups.parquet … drivers.parquet
+                                              or scores … .parquet and comparisons … .json
 
 Ten notebooks of a workshop, a report and its exports all begin with the same count, audit and intervals. What
 is kept is what an extract holds of them: it passed the door, and no person is in it. The key names all that
@@ -21,15 +22,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from cxlib.anonymity import Release
+from cxlib.engagement import Engagement
 from cxlib.errors import ContractError
-from cxlib.extract import CONTRACTS, COUNTED, read_frame, write_frame
+from cxlib.extract import CONTRACTS, COUNTED, digest_of, read_frame, write_frame
+from cxlib.frames import ROLE
 from cxlib.provenance import digest, made_by
+from cxlib.worked import Worked, place_beside
 
 if TYPE_CHECKING:
     import pandas as pd
 
-# States of an engagement that are kept: its waves in two languages, and what was before a correction.
-MOST: Final = 8
+# States of an engagement that are kept: its waves in two languages, and what was before a correction; of
+# each the figures, and what is worked out of them.
+MOST: Final = 16
 # Nobody takes longer to write a few small files.
 SETTLED_SECONDS: Final = 3600.0
 MEASURED: Final = (*COUNTED, "estimates", "reliability", "drivers")
@@ -72,7 +77,40 @@ def kept_figures(
         return _read(folder / key, cuts, dims, threshold)
     made = make()
     with suppress(OSError):
-        _keep(made, folder, key)
+        _keep(folder, key, lambda part: _write(made, part))
+    return made
+
+
+def put_beside(extract: Path, eng: Engagement, folder: Path | None = None) -> Worked:
+    """Put the scores and comparisons of an extract beside it, those that are kept or new ones; return them.
+
+    Parameters
+    ----------
+    extract
+        The extract's folder.
+    eng
+        The wave of it that is reported.
+    folder
+        Where the engagement's figures are kept; None where nothing is to be.
+    """
+    place = place_beside(extract)
+    made = Worked(place, eng.extract.release.dims)
+    key = digest(json.dumps([digest_of(extract), eng.wave.id, made_by()], sort_keys=True).encode())[:32]
+    if folder is not None and (folder / key).is_dir():
+        with suppress(OSError):
+            shutil.copytree(folder / key, place)
+            os.utime(folder / key)
+            return made
+        # Half a copy, where somebody cleared up meanwhile.
+        shutil.rmtree(place, ignore_errors=True)
+    place.mkdir(parents=True)
+    for cut in ((), (ROLE,)):
+        if cut in eng.extract.release.cuts:
+            made.keep_scores(eng.wave.id, cut, eng.scores(by=cut))
+    made.keep_comparisons(eng.wave.id, eng.comparisons())
+    if folder is not None:
+        with suppress(OSError):
+            _keep(folder, key, lambda part: shutil.copytree(place, part, dirs_exist_ok=True))
     return made
 
 
@@ -89,15 +127,19 @@ def _read(place: Path, cuts: tuple[tuple[str, ...], ...], dims: tuple[str, ...],
     return Figures(Release(cuts=cuts, dims=dims, threshold=threshold, **counted), **frames)
 
 
-def _keep(made: Figures, folder: Path, key: str) -> None:
-    """Write figures under their key, in one rename, and clear up."""
+def _write(made: Figures, part: Path) -> None:
     held = {**vars(made.release), **vars(made)}
+    for name in MEASURED:
+        write_frame(held[name], part, name, CONTRACTS[name].names(made.release.dims))
+
+
+def _keep(folder: Path, key: str, write: Callable[[Path], object]) -> None:
+    """Write something under its key, in one rename, and clear up."""
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     part = folder / f".{key}-{secrets.token_hex(4)}"
     try:
         part.mkdir(mode=0o700)
-        for name in MEASURED:
-            write_frame(held[name], part, name, CONTRACTS[name].names(made.release.dims))
+        write(part)
         # Somebody else may have been first: theirs are the same.
         with suppress(OSError):
             part.rename(folder / key)

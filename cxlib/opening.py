@@ -11,6 +11,7 @@ from cxlib.live import LiveEngagement
 from cxlib.settings import Settings, read_settings
 from cxlib.shares import Spread
 from cxlib.store import Store
+from cxlib.worked import Worked
 
 
 def open_engagement(
@@ -43,7 +44,7 @@ def open_engagement(
         found = read_extract(Path(extract))
         if engagement and engagement != found.facts.engagement:
             raise NotFoundError(f"{extract} is an extract of {found.facts.engagement}, not of {engagement}")
-        return Engagement(found, wave or None)
+        return Engagement(found, wave or None, Worked.beside(Path(extract), found.release.dims))
     return open_live(engagement, wave=wave, language=language, settings=settings)
 
 

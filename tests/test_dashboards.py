@@ -426,7 +426,7 @@ def test_a_kernel_comes_of_a_parent_that_has_rehearsed(harbour: Running) -> None
         client = kernel.client()
         client.start_channels()
         try:
-            code = "from cxlib.framework import parse_framework as p; print(p.cache_info().misses)"
+            code = "from cxlib.framework import parsed as p; print(p.cache_info().misses)"
             reply = await client.execute_interactive(
                 code, store_history=False, timeout=20,
                 output_hook=lambda one: said.append(one["content"].get("text", "")),

@@ -771,9 +771,9 @@ def test_a_rehearsal_goes_through_and_starts_no_thread() -> None:
         "from pathlib import Path\n"
         "from cxlib.run.kernels.parent import import_stack\n"
         "from cxlib.run.kernels.rehearsal import rehearse\n"
-        "from cxlib.framework import parse_framework\n"
+        "from cxlib.framework import parsed\n"
         "import_stack(); rehearse()\n"
-        "print(parse_framework.cache_info().misses, len(list(Path('/proc/self/task').iterdir())))"
+        "print(parsed.cache_info().misses, len(list(Path('/proc/self/task').iterdir())))"
     )
     env = surroundings.scrubbed_environment()
     made = subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True)

@@ -21,7 +21,7 @@ from cxlib.declarations import (
     read_document,
     validate,
 )
-from cxlib.errors import NotFoundError, Problem, nearest
+from cxlib.errors import DeclarationError, NotFoundError, Problem, nearest
 from cxlib.frames import ItemScale
 from cxlib.framework.checks import broken
 from cxlib.framework.content import Form, FrameworkFile, Item, Question, Role, Step
@@ -204,13 +204,27 @@ def load_framework(path: Path) -> Framework:
     return _checked(read_document(path))
 
 
-@lru_cache(maxsize=8)
 def parse_framework(text: str, *, name: str = "framework") -> Framework:
     """Check a framework given as YAML text, for example the copy that an extract carries.
 
-    The same text gives the same value, read once in a process and in what is forked from it.
+    The same text gives the same value, read once in a process and in what is forked from it, however it is
+    called: the reports of a night are of many clients, and of few frameworks.
+
+    Parameters
+    ----------
+    name
+        What messages call it.
     """
-    return _checked(parse_document(text, name=name))
+    try:
+        return parsed(text)
+    except DeclarationError:
+        return _checked(parse_document(text, name=name))
+
+
+@lru_cache(maxsize=8)
+def parsed(text: str) -> Framework:
+    """Check a framework that has no name of its own; see :func:`parse_framework`."""
+    return _checked(parse_document(text, name="framework"))
 
 
 def find_framework(name: str, folder: Path) -> Path:

@@ -14,17 +14,21 @@ import base64
 import hashlib
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from functools import lru_cache
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from cxlib import look
 from cxlib.branding import Branding
-from cxlib.errors import ReportError
+from cxlib.errors import ReportError, SettingsError
 from cxlib.exports.document import Cover
 from cxlib.figures import as_data
+from cxlib.files import replaced
 from cxlib.formats import day
 from cxlib.look import theme, variables
+from cxlib.provenance import digest
 from cxlib.run.sections import Remark, Written, write
 from cxlib.settings import read_settings
 
@@ -87,11 +91,23 @@ def framed(written: Written, branding: Branding | None = None) -> str:
 def vega_bundle() -> str:
     """Return the script that carries Vega, Vega-Lite, the embedder and its expression interpreter.
 
-    It takes about two seconds to make, so a process makes it once.
+    It takes about two seconds to make, so it is made once, and kept beside the store for each later process.
     """
+    made_of = (_SNIPPET, VEGALITE_VERSION, version("vl-convert-python"))
+    kept = read_settings().local / f"vega-{digest(repr(made_of).encode())[:16]}.js"
+    with suppress(OSError, UnicodeDecodeError):
+        return _sound(kept.read_text(encoding="utf-8"))
     import vl_convert
 
-    script: str = vl_convert.javascript_bundle(_SNIPPET, vl_version=VEGALITE_VERSION)
+    script = vl_convert.javascript_bundle(_SNIPPET, vl_version=VEGALITE_VERSION)
+    sound = _sound(script)
+    # On a full disk, or where there is no store, the next process makes it again.
+    with suppress(SettingsError), replaced(kept) as part:
+        part.write_text(script, encoding="utf-8")
+    return sound
+
+
+def _sound(script: str) -> str:
     if re.search(r"</script|<!--|[\r\0]", script, re.IGNORECASE):
         raise ReportError("this vl-convert makes a script that cannot stand in a page")
     # The bundle declares short names at its top level; they must not become the page's.

@@ -32,7 +32,8 @@ from cxlib.branding import Branding, find_branding
 from cxlib.engagement import Engagement
 from cxlib.errors import KernelError, ReportError, nearest
 from cxlib.exports.document import Cover
-from cxlib.extract import read_extract, write_extract
+from cxlib.extract import digest_of, read_extract, write_extract
+from cxlib.keeping import put_beside
 from cxlib.live import LiveEngagement
 from cxlib.provenance import library_version
 from cxlib.run.exporting import ALWAYS, FILES, draw_ahead, exports_of, report_of
@@ -42,6 +43,7 @@ from cxlib.run.sections import Remark, Written, write
 from cxlib.segments import extract_of
 from cxlib.settings import Settings
 from cxlib.tables.html import hidden
+from cxlib.worked import WORKED
 
 if TYPE_CHECKING:
     from nbformat import NotebookNode
@@ -136,9 +138,12 @@ def make_report(
         extract = extract_of(held.extract, *segment) if segment else held.extract
         write_extract(extract, making / "extract")
         # From here on everything is made from what leaves the building, as its readers will have it.
-        eng = Engagement(read_extract(making / "extract"), held.wave.id)
+        left = read_extract(making / "extract")
+        kept_in = live.store.figures_folder(live.slug) if live else None
+        worked = put_beside(making / "extract", Engagement(left, held.wave.id), kept_in)
+        eng = Engagement(left, held.wave.id, worked)
         notebooks = named or chosen(eng, settings.notebooks)
-        run_id = f"{moment:%Y%m%dT%H%M%SZ}-{(job or _digest_of(making / 'extract'))[:8]}"
+        run_id = f"{moment:%Y%m%dT%H%M%SZ}-{(job or digest_of(making / 'extract'))[:8]}"
         (making / "notebooks").mkdir()
         at_once = at_once or os.cpu_count() or 1
         with_results = bool({"json", "xlsx"} & set(formats))
@@ -146,6 +151,7 @@ def make_report(
         seconds, kernels_mb = _execute_all(
             notebooks, making, eng, say, at_once, ahead, with_results=with_results
         )
+        shutil.rmtree(making / WORKED)
         look.keep(making / BRANDING)
         seconds |= _write_out(making, run_id, eng, look, moment, formats, say)
         _write_manifest(making, eng, run_id, moment, seconds, job, segment)
@@ -447,9 +453,3 @@ def digests(folder: Path) -> dict[str, str]:
 
 def sha256_of(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
-
-
-def _digest_of(folder: Path) -> str:
-    """Return one digest of a folder's files, names included."""
-    lines = [f"{path.name} {sha256_of(path)}" for path in sorted(folder.iterdir())]
-    return hashlib.sha256("\n".join(lines).encode()).hexdigest()

@@ -64,8 +64,8 @@ def made_up() -> Any:
     from cxlib.settings import read_settings
 
     path = find_framework("cx7", read_settings().frameworks)
-    # By the name that an extract's copy has: so it is kept for whoever opens one.
-    framework = parse_framework(path.read_bytes().decode(), name="framework.yaml")
+    # From its text, as an extract's copy is: so it is kept for whoever opens one.
+    framework = parse_framework(path.read_bytes().decode())
     instrument = Instrument.from_plain(framework, "en", [])
     roles = [role.id for role in framework.roles if role.kind == "staff"]
     dims = (ROLE,)

@@ -6,7 +6,7 @@ with its first byte (SCM_RIGHTS). Both ends ask the operating system who the oth
     client → parent   {"argv", "cwd", "env", "memory", "tied"}   + stdin, stdout, stderr, client's own pidfd
     client → parent   {"stay": true}                             for as long as the connection is held
     parent → client   {"pid"}                                    + the kernel's pidfd; or {"refused": why}
-    kernel → client   {"ready": true}                            its sockets are bound; may come before its pid
+    kernel → client   {"ready": true}                            its sockets are bound; even before its pid
     parent → client   {"exit": code}                             as `Popen.returncode` has it
 """
 

@@ -137,18 +137,18 @@ def _digests(path: Path, dims: Sequence[str], key: str, every: Sequence[str]) ->
     somebody wrote: no count changes with it, and comments are held against what is out by who wrote them.
     """
     import pandas as pd
+    import pyarrow as pa
     import pyarrow.parquet as pq
 
     items = item_columns(path, dims)
     places = {item: place for place, item in enumerate(every)}
     stored = set(pq.read_schema(path).names)
     told = sorted(name for name in stored - {DATE, SHARD} if not name.startswith(COMMENT))
+    # One type, whether or not an answer is blank in these rows: the same answers are the same number.
+    kinds = pa.schema([(name, pa.float64() if name in places else pa.large_string()) for name in told])
     cells: dict[tuple[str, ...], tuple[str, ...]] = {}
     for rows in read_batches(path, told, ROWS):
-        frame = rows.to_pandas().astype(
-            # One type, whether or not an answer is blank in these rows: the same answers are the same number.
-            {**dict.fromkeys(items, "float64"), **dict.fromkeys(stored & {RESPONDENT, *dims}, "str")}
-        )
+        frame = rows.select(told).cast(kinds).to_pandas()
         digests, people = (
             pd.util.hash_pandas_object(frame[columns], index=False, hash_key=key).to_numpy(np.uint64)
             for columns in (told, [RESPONDENT])

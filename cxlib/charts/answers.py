@@ -63,7 +63,7 @@ def levels(distribution: pd.DataFrame, instrument: Instrument, *, source: str = 
     bars = base.mark_bar(height=22).encode(
         y=y,
         x=x,
-        x2="right:Q",
+        x2=alt.X2("right:Q"),
         color=alt.Color(
             "answer:O", sort=every, scale=alt.Scale(domain=every, range=shades(len(every))), title=None
         ),

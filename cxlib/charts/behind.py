@@ -47,12 +47,14 @@ def promoters(metrics: pd.DataFrame, instrument: Instrument, *, source: str = ""
     drawn = alt.layer(
         zero,
         base.mark_rule(style="cx-interval").encode(
-            y=y, x=alt.X("low:Q", scale=scale, title=_("Net Promoter Score")), x2="high:Q"
+            y=y, x=alt.X("low:Q", scale=scale, title=_("Net Promoter Score")), x2=alt.X2("high:Q")
         ),
         base.mark_point(style="cx-this", size=110, opacity=1).encode(
             y=y, x=alt.X("value:Q", scale=scale), tooltip=tips(_, "who", "value", "low", "high", "n")
         ),
-        base.mark_text(style="cx-label", dy=-13).encode(y=y, x=alt.X("value:Q", scale=scale), text="said:N"),
+        base.mark_text(style="cx-label", dy=-13).encode(
+            y=y, x=alt.X("value:Q", scale=scale), text=alt.Text("said:N")
+        ),
     )
     first = data.iloc[0]
     score = _.number(first["value"], signed=True)
@@ -121,7 +123,7 @@ def drivers(frame: pd.DataFrame, instrument: Instrument, *, source: str = "") ->
     drawn = alt.layer(
         base.mark_bar(style="cx-this", size=12, fillOpacity=0.35, strokeWidth=0).encode(y=y, x=x),
         base.mark_rule(style="cx-interval").encode(
-            y=y, x=alt.X("low:Q", title=_("Share of R²")), x2="high:Q"
+            y=y, x=alt.X("low:Q", title=_("Share of R²")), x2=alt.X2("high:Q")
         ),
         base.mark_point(style="cx-this", size=70, opacity=1).encode(y=y, x=x, tooltip=tips(_, "name", "n")),
     )

@@ -73,10 +73,14 @@ def said_and_done(scores: pd.DataFrame, instrument: Instrument, *, source: str =
     base = alt.Chart(wide)
     drawn = alt.layer(
         base.mark_rule(strokeWidth=9, opacity=0.13, style="cx-interval", strokeCap="round").encode(
-            y=y, x=level("do", _), x2="say:Q"
+            y=y, x=level("do", _), x2=alt.X2("say:Q")
         ),
-        base.mark_rule(style="cx-interval", yOffset=-5).encode(y=y, x=level("say_low", _), x2="say_high:Q"),
-        base.mark_rule(style="cx-interval", yOffset=5).encode(y=y, x=level("do_low", _), x2="do_high:Q"),
+        base.mark_rule(style="cx-interval", yOffset=-5).encode(
+            y=y, x=level("say_low", _), x2=alt.X2("say_high:Q")
+        ),
+        base.mark_rule(style="cx-interval", yOffset=5).encode(
+            y=y, x=level("do_low", _), x2=alt.X2("do_high:Q")
+        ),
         base.mark_point(style="cx-target", shape="square", size=90, opacity=1, yOffset=-5).encode(
             y=y, x=level("say", _), tooltip=tips(_, "name", "say", "n")
         ),
@@ -162,7 +166,7 @@ def delivery(distribution: pd.DataFrame, instrument: Instrument, *, source: str 
     colour, shape = whose(instrument, plot["who"].tolist(), legend=False)
     base = alt.Chart(plot)
     drawn = alt.layer(
-        base.mark_rule(style="cx-interval").encode(y=y, x=alt.X("low:Q", scale=scale), x2="high:Q"),
+        base.mark_rule(style="cx-interval").encode(y=y, x=alt.X("low:Q", scale=scale), x2=alt.X2("high:Q")),
         base.mark_point(filled=True, size=130, opacity=1).encode(
             y=y, x=x, color=colour, shape=shape, tooltip=tips(_, "who", "n")
         ),
@@ -253,7 +257,7 @@ def foundations(compared: Sequence[Finding], instrument: Instrument, *, source: 
         base.mark_text(fontSize=12).encode(
             y=y,
             x=x,
-            text="text:N",
+            text=alt.Text("text:N"),
             color=alt.condition(
                 "datum.confirmed", alt.value(palette("light")["paper"]), alt.value(palette("light")["muted"])
             ),

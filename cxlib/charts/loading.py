@@ -2,23 +2,15 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
 from functools import wraps
 from typing import ParamSpec, TypeVar
 
-# Altair loads jsonschema, which builds a grammar of internet addresses where that is installed, to check
-# formats that no chart has: two thirds of what Altair costs to load, in every kernel anew.
-_GRAMMAR = "rfc3987_syntax"
-_is_absent = _GRAMMAR not in sys.modules
-if _is_absent:
-    sys.modules[_GRAMMAR] = None  # type: ignore[assignment]
-try:
-    import altair as alt
-    from altair.utils import schemapi
-finally:
-    if _is_absent:
-        del sys.modules[_GRAMMAR]
+import cxlib.lean  # noqa: F401 — before Altair, which loads jsonschema
+
+# isort: split
+import altair as alt
+from altair.utils import schemapi
 
 P, R = ParamSpec("P"), TypeVar("R")
 

@@ -49,10 +49,10 @@ def sequence(order: Order, instrument: Instrument, *, source: str = "") -> Figur
     bars = alt.layer(
         alt.Chart(plot)
         .mark_bar(style="cx-this", height=18)
-        .encode(y=y, x=level("floor", _), x2="supported:Q"),
+        .encode(y=y, x=level("floor", _), x2=alt.X2("supported:Q")),
         alt.Chart(plot[data["excess"] > 0])
         .mark_bar(style="cx-ahead", height=8)
-        .encode(y=y, x=level("supported", _), x2="level:Q"),
+        .encode(y=y, x=level("supported", _), x2=alt.X2("level:Q")),
     )
     gate = (
         alt.Chart(pd.DataFrame({"gate": [order.gate]}))

@@ -78,7 +78,7 @@ def scorecard(
     plot = data[["name", "mean", "low", "high", "n", "target", "last"]]
     y = rows_of("name", data["name"].tolist())
     base = alt.Chart(plot)
-    layers = [base.mark_rule(style="cx-interval").encode(y=y, x=level("low", _), x2="high:Q")]
+    layers = [base.mark_rule(style="cx-interval").encode(y=y, x=level("low", _), x2=alt.X2("high:Q"))]
     if data["target"].notna().any():
         layers.append(
             base.mark_point(style="cx-target", shape="diamond", size=90, opacity=1)
@@ -146,7 +146,7 @@ def lens(
     y = rows_of("name", data["name"].tolist())
     base = alt.Chart(data[["name", "mean", "low", "high", "n"]])
     drawn = alt.layer(
-        base.mark_rule(style="cx-interval").encode(y=y, x=level("low", _), x2="high:Q"),
+        base.mark_rule(style="cx-interval").encode(y=y, x=level("low", _), x2=alt.X2("high:Q")),
         base.mark_point(style="cx-this", size=100, opacity=1).encode(
             y=y, x=level("mean", _), tooltip=tips(_, "name", "mean", "low", "high", "n")
         ),
@@ -194,9 +194,9 @@ def roles(
         # What lies between the lowest and the highest role: the eye goes to the longest.
         alt.Chart(spans.reset_index())
         .mark_rule(strokeWidth=9, opacity=0.13, style="cx-interval", strokeCap="round")
-        .encode(y=y, x=level("min", _), x2="max:Q"),
+        .encode(y=y, x=level("min", _), x2=alt.X2("max:Q")),
         base.mark_rule(style="cx-interval", opacity=0.7).encode(
-            y=y, yOffset=offset, x=level("low", _), x2="high:Q", color=colour
+            y=y, yOffset=offset, x=level("low", _), x2=alt.X2("high:Q"), color=colour
         ),
         base.mark_point(filled=True, size=90, opacity=1).encode(
             y=y,
@@ -312,9 +312,9 @@ def waves(
     strong = alt.condition("datum.is_most", alt.value(1.0), alt.value(0.45))
     drawn = alt.layer(
         base.mark_rule(style="cx-interval").encode(
-            x=x, y=alt.Y("low:Q", scale=LEVELS), y2="high:Q", opacity=strong
+            x=x, y=alt.Y("low:Q", scale=LEVELS), y2=alt.Y2("high:Q"), opacity=strong
         ),
-        base.mark_line(style="cx-last", strokeWidth=1.5).encode(x=x, y=y, detail="name:N"),
+        base.mark_line(style="cx-last", strokeWidth=1.5).encode(x=x, y=y, detail=alt.Detail("name:N")),
         base.transform_filter("datum.is_most").mark_line(style="cx-this", strokeWidth=3).encode(x=x, y=y),
         base.mark_point(filled=True, size=60, opacity=1, style="cx-this").encode(
             x=x, y=y, opacity=strong, tooltip=tips(_, "name", "wave", "mean", "low", "high", "n")
@@ -322,7 +322,7 @@ def waves(
         alt.Chart(ends[["label", "short", "at", "label_at"]])
         .transform_calculate(said="width < 460 ? datum.short : datum.label")
         .mark_text(style="cx-label", align="left", dx=10)
-        .encode(x=x, y=alt.Y("label_at:Q", scale=LEVELS), text="said:N"),
+        .encode(x=x, y=alt.Y("label_at:Q", scale=LEVELS), text=alt.Text("said:N")),
     )
     first, final = (dict(names)[shown[at]] for at in (0, -1))
     since = dict(names)[shown[-2]]

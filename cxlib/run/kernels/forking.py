@@ -10,6 +10,7 @@ import socket
 import stat
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -174,12 +175,17 @@ class Warmth:
 
 @contextmanager
 def kept_warm() -> Iterator[None]:
-    """Keep the kernels' parent while many reports are made, rehearsed: each kernel then needs less time."""
+    """Keep the kernels' parent while many reports are made, rehearsed: each kernel then needs less time.
+
+    It starts beside whatever else is to be started; who wants a kernel before it is there waits for it.
+    """
     warmth = Warmth()
-    warmth.renew()
+    starting = threading.Thread(target=warmth.renew, daemon=True)
+    starting.start()
     try:
         yield
     finally:
+        starting.join()
         warmth.end()
 
 

@@ -81,7 +81,9 @@ def kept_figures(
     return made
 
 
-def put_beside(extract: Path, eng: Engagement, folder: Path | None = None) -> Worked:
+def put_beside(
+    extract: Path, eng: Engagement, folder: Path | None = None, *, with_trend: bool = True
+) -> Worked:
     """Put the scores and comparisons of an extract beside it, those that are kept or new ones; return them.
 
     Parameters
@@ -92,10 +94,13 @@ def put_beside(extract: Path, eng: Engagement, folder: Path | None = None) -> Wo
         The wave of it that is reported.
     folder
         Where the engagement's figures are kept; None where nothing is to be.
+    with_trend
+        Of the waves before it, too, the scores of everyone.
     """
     place = place_beside(extract)
     made = Worked(place, eng.extract.release.dims)
-    key = digest(json.dumps([digest_of(extract), eng.wave.id, made_by()], sort_keys=True).encode())[:32]
+    of = [digest_of(extract), eng.wave.id, with_trend, made_by()]
+    key = digest(json.dumps(of, sort_keys=True).encode())[:32]
     if folder is not None and (folder / key).is_dir():
         with suppress(OSError):
             shutil.copytree(folder / key, place)
@@ -107,6 +112,8 @@ def put_beside(extract: Path, eng: Engagement, folder: Path | None = None) -> Wo
     for cut in ((), (ROLE,)):
         if cut in eng.extract.release.cuts:
             made.keep_scores(eng.wave.id, cut, eng.scores(by=cut))
+    for wave in list(eng.wave_names)[:-1] if with_trend else ():
+        made.keep_scores(wave, (), eng.at(wave).scores())
     made.keep_comparisons(eng.wave.id, eng.comparisons())
     if folder is not None:
         with suppress(OSError):

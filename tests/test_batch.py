@@ -501,3 +501,10 @@ def test_a_unit_that_is_hidden_or_not_there_is_refused_in_one_wording(clients: S
     n = groups.loc[(groups["cut"] == "shop") & (groups["shop"] == shown[0]), "n"].iloc[0]
     assert of.release.groups.loc[of.release.groups["cut"] == "", "n"].iloc[0] == n
     assert made(jobs(clients, ["c01"])[0], clients) is None
+
+
+def test_a_worker_begins_without_a_grammar_of_addresses() -> None:
+    """It takes more than a second to build, for formats that no notebook has; jsonschema would load it."""
+    code = "import cxlib.run.settled, altair, papermill, sys; print(cxlib.lean.GRAMMAR in sys.modules)"
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert ran.stdout.strip() == "False", ran.stderr

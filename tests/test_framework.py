@@ -112,6 +112,12 @@ def test_the_copy_in_an_extract_is_the_same_framework(small: Framework) -> None:
     assert parse_framework(small.document.text).content == small.content
 
 
+def test_a_framework_is_read_once_whoever_has_it() -> None:
+    """A night's reports are of three hundred clients and of one framework."""
+    text = f"{TEXT}# one of its own\n"
+    assert parse_framework(text, name="of crumbs") is parse_framework(text, name="of harbour")
+
+
 def test_the_instrument_speaks_dutch_and_makes_a_part_of_every_step_and_stream(small: Framework) -> None:
     instrument = Instrument(small, "nl")
     steps = [part for part in instrument.parts if part.kind == "step"]

@@ -465,3 +465,37 @@ def test_the_page_prints_on_a4_with_nothing_cut_off(visit: Any, opened: Path) ->
     assert page.evaluate(f"Math.max(...{parts}.map((one) => one.getBoundingClientRect().right))") <= 643
     assert page.evaluate(f"Math.max(...{parts}.map((one) => one.getBoundingClientRect().height))") < 940
     assert (seen.errors, seen.requests, seen.alerts, seen.violations) == ([], [], [], [])
+
+
+def test_the_pages_script_is_made_once_and_kept_beside_the_store(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import vl_convert
+
+    made = []
+
+    def bundle(snippet: str, **_: Any) -> str:
+        made.append(snippet)
+        return "let a = 1;"
+
+    def anew() -> str:
+        pages.vega_bundle.cache_clear()
+        return pages.vega_bundle()
+
+    monkeypatch.setenv("CX_HOME", str(tmp_path))
+    monkeypatch.setattr(vl_convert, "javascript_bundle", bundle)
+    try:
+        # No store, and so no place to keep it.
+        assert [anew(), anew()] == ["{let a = 1;}"] * 2
+        assert len(made) == 2
+        local = tmp_path / "data" / "local"
+        local.mkdir(parents=True)
+        assert [anew(), anew()] == ["{let a = 1;}"] * 2
+        assert len(made) == 3
+        (kept,) = local.iterdir()
+        # What could not stand in a page is not taken.
+        kept.write_text("</script><script>")
+        assert [anew(), anew()] == ["{let a = 1;}"] * 2
+        assert len(made) == 4
+    finally:
+        pages.vega_bundle.cache_clear()

@@ -95,7 +95,7 @@ def vega_bundle() -> str:
     """
     made_of = (_SNIPPET, VEGALITE_VERSION, version("vl-convert-python"))
     kept = read_settings().local / f"vega-{digest(repr(made_of).encode())[:16]}.js"
-    with suppress(OSError, UnicodeDecodeError):
+    with suppress(OSError, UnicodeDecodeError, ReportError):
         return _sound(kept.read_text(encoding="utf-8"))
     import vl_convert
 

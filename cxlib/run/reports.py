@@ -140,7 +140,8 @@ def make_report(
         # From here on everything is made from what leaves the building, as its readers will have it.
         left = read_extract(making / "extract")
         kept_in = live.store.figures_folder(live.slug) if live else None
-        worked = put_beside(making / "extract", Engagement(left, held.wave.id), kept_in)
+        bare = Engagement(left, held.wave.id)
+        worked = put_beside(making / "extract", bare, kept_in, with_trend=len(named) != 1)
         eng = Engagement(left, held.wave.id, worked)
         notebooks = named or chosen(eng, settings.notebooks)
         run_id = f"{moment:%Y%m%dT%H%M%SZ}-{(job or digest_of(making / 'extract'))[:8]}"

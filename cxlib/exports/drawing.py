@@ -1,22 +1,24 @@
-"""Charts as drawings: Vega draws them once in this process, and every format takes the same drawing."""
+"""Charts as drawings: Vega draws them once, in a process beside this one, and every format takes the same."""
 
 from __future__ import annotations
 
 import json
 import re
+from base64 import b64decode
 from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import Future
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final
 
 from cxlib import look
 from cxlib.branding import Branding
-from cxlib.exports.document import Chart, Report, clean
+from cxlib.exports.document import Chart, Report, clean, walk
+from cxlib.exports.drawer import Drawer, Order, drawer
 from cxlib.settings import read_settings
 
 # The width at which a chart is drawn, in its own pixels: type of 13 px is 9 pt across an A4 page's text.
 WIDTH: Final = 680
-VEGALITE: Final = "6.4"
 SANS, SERIF = "Report Sans", "Report Serif"
 # The latin part of SANS, letter for letter. A chart is drawn by measuring its letters, and measured faster
 # with a small font.
@@ -31,7 +33,7 @@ _VARIABLE: Final = re.compile(r"var\(--cx-([\w-]+)\)")
 
 def fonts() -> Path:
     """Return the folder of the fonts that print: the page's, cut to fixed weights."""
-    return read_settings().template / "fonts" / "print"
+    return (read_settings().template / "fonts" / "print").resolve()
 
 
 def colours_of(branding: Branding) -> dict[str, str]:
@@ -39,37 +41,48 @@ def colours_of(branding: Branding) -> dict[str, str]:
     return {**look.palette("light"), **dict(branding.colours)}
 
 
-def drawing(chart: Chart, report: Report) -> str:
-    """Draw a chart of a report; see :func:`drawn`."""
-    return drawn(chart.spec, report.language, colours_of(report.branding))
+def begin() -> None:
+    """Have the drawer ready before the first chart is there."""
+    folder = str(fonts())
+    drawer().ask(lambda: {"folder": folder})
 
 
-def picture(chart: Chart, report: Report) -> bytes:
-    """Return a chart of a report as a PNG picture; see :func:`pictured`."""
-    return pictured(chart.spec, report.language, colours_of(report.branding))
-
-
-def drawn(spec: Mapping[str, Any], language: str, known: Mapping[str, str]) -> str:
-    """Draw a specification with the signs of a language and the colours known by name.
+def ask(spec: Mapping[str, Any], language: str, branding: Branding, *, picture: bool = False) -> Future[str]:
+    """Ask for a specification drawn with the signs of a language and the colours of a consultancy.
 
     Returns
     -------
-    An SVG drawing of its own, with text as text in the font :data:`CHART` or :data:`SANS`; nothing where
-    Vega cannot draw it: its figures have to stand there then, as on the page. What was drawn is remembered.
+    What will be an SVG drawing of its own, with text as text in the font :data:`CHART` or :data:`SANS`, or
+    with `picture` a PNG on white, in base64, for formats that show no drawings everywhere. It is nothing
+    where Vega cannot draw it: its figures have to stand there then, as on the page. Answers are remembered.
     """
+    known = colours_of(branding)
     sized = {**spec, "width": WIDTH, "autosize": {"type": "fit-x", "contains": "padding"}}
     written = _concrete(sized, known)
     config = look.theme(language=language)
     config["font"] = CHART if covers(faces(1), written) else SANS
     if max(map(len, _data(spec)), default=0) <= SHORT:
         config["axis"] = {**config["axis"], "labelLimit": 0}
-    return _drawn(written, _concrete(config, known), str(fonts()))
+    svg = _drawn(drawer(), written, _concrete(config, known), str(fonts()))
+    return _pictured(drawer(), svg, str(fonts())) if picture else svg
 
 
-def pictured(spec: Mapping[str, Any], language: str, known: Mapping[str, str], *, scale: float = 2) -> bytes:
-    """Draw a specification as a PNG picture on white, for formats that show no drawings everywhere."""
-    svg = drawn(spec, language, known)
-    return _pixels(svg, scale, str(fonts())) if svg else b""
+def ask_all(report: Report, *, picture: bool = False) -> None:
+    """Ask for every chart of a report, in its order."""
+    for section in report.sections:
+        for one in walk(section):
+            if isinstance(one, Chart):
+                ask(one.spec, report.language, report.branding, picture=picture)
+
+
+def drawing(chart: Chart, report: Report) -> str:
+    """Return a chart of a report as an SVG drawing; see :func:`ask`."""
+    return clean(ask(chart.spec, report.language, report.branding).result())
+
+
+def picture(chart: Chart, report: Report) -> bytes:
+    """Return a chart of a report as a PNG picture; see :func:`ask`."""
+    return b64decode(ask(chart.spec, report.language, report.branding, picture=True).result())
 
 
 def logo_picture(report: Report) -> bytes | None:
@@ -77,7 +90,8 @@ def logo_picture(report: Report) -> bytes | None:
     logo = report.branding.logo
     if logo is None or logo.kind != "svg":
         return logo.data if logo else None
-    return _pixels(logo.data.decode("utf-8", "replace"), 3, str(fonts()))
+    svg, folder = logo.data.decode("utf-8", "replace"), str(fonts())
+    return b64decode(drawer().ask(lambda: _on_white(svg, 3, folder)).result()) or None
 
 
 @lru_cache(maxsize=2)
@@ -127,27 +141,15 @@ def _concrete(part: Mapping[str, Any], known: Mapping[str, str]) -> str:
 
 
 @lru_cache(maxsize=256)
-def _drawn(spec: str, config: str, folder: str) -> str:
-    try:
-        drawn: str = _vega(folder).vegalite_to_svg(
-            json.loads(spec), vl_version=VEGALITE, config=json.loads(config), allowed_base_urls=[]
-        )
-    except ValueError:
-        return ""
-    return clean(drawn)
+def _drawn(by: Drawer, spec: str, config: str, folder: str) -> Future[str]:
+    return by.ask(lambda: {"folder": folder, "spec": spec, "config": config})
 
 
 @lru_cache(maxsize=256)
-def _pixels(svg: str, scale: float, folder: str) -> bytes:
-    white = svg.replace(">", '><rect width="100%" height="100%" fill="#ffffff"/>', 1)
-    made: bytes = _vega(folder).svg_to_png(white, scale=scale)
-    return made
+def _pictured(by: Drawer, svg: Future[str], folder: str) -> Future[str]:
+    return by.ask(lambda: _on_white(svg.result(), 2, folder))
 
 
-@lru_cache(maxsize=1)
-def _vega(folder: str) -> Any:
-    """Load the drawer, once it knows the fonts."""
-    import vl_convert
-
-    vl_convert.register_font_directory(folder)
-    return vl_convert
+def _on_white(svg: str, scale: float, folder: str) -> Order:
+    white = clean(svg).replace(">", '><rect width="100%" height="100%" fill="#ffffff"/>', 1)
+    return {"folder": folder, "svg": white, "scale": scale}

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 # What a report can be besides the page and its figures, which every run has.
 FILES: Final = {"pdf": "report.pdf", "docx": "report.docx", "xlsx": "report.xlsx", "pptx": "report.pptx"}
 ALWAYS: Final = ("html", "json")
+DRAWN: Final = frozenset({"pdf", "docx", "pptx"})
 
 
 def formats_of(text: str) -> tuple[str, ...]:
@@ -66,23 +67,33 @@ def report_of(written: Written, branding: Branding, moment: dt.datetime) -> Repo
     )
 
 
-def draw_ahead(notebook: NotebookNode, language: str, branding: Branding, formats: Collection[str]) -> None:
-    """Draw the charts of an executed notebook as the exports will ask for them, while others still run.
+def begin(formats: Collection[str]) -> None:
+    """Begin what the formats need before there is anything to show."""
+    if DRAWN & set(formats):
+        from cxlib.exports import drawing
+
+        drawing.begin()
+
+
+def draw_ahead(
+    notebook: NotebookNode, name: str, language: str, branding: Branding, formats: Collection[str]
+) -> None:
+    """Have the charts of an executed notebook drawn as the exports will ask for them, while others still run.
 
     Raises nothing: what cannot be drawn is said where the page or the export meets it.
     """
-    if not {"pdf", "docx"} & set(formats):
+    # Slides show the pages before the first chapter.
+    if not (DRAWN if name.startswith("0_") else DRAWN - {"pptx"}) & set(formats):
         return
     from cxlib.exports import drawing
 
-    draw = drawing.pictured if "docx" in formats else drawing.drawn
-    known = drawing.colours_of(branding)
+    picture = "docx" in formats or ("pptx" in formats and name.startswith("0_"))
     for cell in notebook.cells:
         for output in cell.get("outputs", []):
             for mime, spec in output.get("data", {}).items():
                 if VEGALITE.fullmatch(mime):
                     with suppress(Exception):
-                        draw(page_spec(spec), language, known)
+                        drawing.ask(page_spec(spec), language, branding, picture=picture)
 
 
 def exports_of(
@@ -111,6 +122,12 @@ def exports_of(
     """
     files: dict[str, bytes] = {}
     seconds: dict[str, float] = {}
+    formats = tuple(formats)
+    if {"pdf", "docx"} & set(formats):
+        from cxlib.exports import drawing
+
+        # They come while the first format is being written; those of a report that has just run are there.
+        drawing.ask_all(report, picture="docx" in formats)
     for name in formats:
         if name in ALWAYS:
             continue

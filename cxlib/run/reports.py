@@ -36,7 +36,7 @@ from cxlib.extract import digest_of, read_extract, write_extract
 from cxlib.keeping import put_beside
 from cxlib.live import LiveEngagement
 from cxlib.provenance import library_version
-from cxlib.run.exporting import ALWAYS, FILES, draw_ahead, exports_of, report_of
+from cxlib.run.exporting import ALWAYS, FILES, begin, draw_ahead, exports_of, report_of
 from cxlib.run.pages import framed
 from cxlib.run.results import results, to_json
 from cxlib.run.sections import Remark, Written, write
@@ -117,6 +117,7 @@ def make_report(
     AnonymityError
         If beside a run that is out already it would tell on a few people.
     """
+    begin(formats)
     # One state of the answers from here on, whatever is imported meanwhile.
     held = Engagement(eng.extract, eng.wave.id)
     if held.is_empty:
@@ -294,7 +295,7 @@ def _execute_all(
     eng: Engagement,
     say: Callable[[str], None],
     at_once: int,
-    ahead: Callable[[NotebookNode], object],
+    ahead: Callable[[NotebookNode, str], object],
     *,
     with_results: bool,
 ) -> tuple[dict[str, float], dict[str, float | None]]:
@@ -319,7 +320,7 @@ def _execute_all(
 
     def execute(path: Path) -> None:
         executed, peaks[path.stem] = _execute(path, making, eng)
-        after.submit(ahead, executed)
+        after.submit(ahead, executed, path.stem)
 
     # Threads do: the work is done by the kernels, and no thread changes where this process stands.
     with ThreadPoolExecutor(1) as after, ThreadPoolExecutor(at_once + 1) as pool:

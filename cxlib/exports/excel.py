@@ -140,7 +140,9 @@ class _Book:
     """A workbook that is being written."""
 
     def __init__(self, book: Any, report: Report, say: Words) -> None:
-        self.book, self.report, self.say = book, report, say
+        from cxlib.exports.cells import QuickSheet
+
+        self.book, self.report, self.say, self.kind = book, report, say, QuickSheet
         known = colours_of(report.branding)
         base = {"valign": "top", "text_wrap": True, "bottom": 1, "bottom_color": known["rule"]}
         self.head = book.add_format({"bold": True, "font_color": known["paper"], "bg_color": known["accent"],
@@ -156,13 +158,13 @@ class _Book:
 
     def write(self, every: Sequence[Sheet]) -> None:
         _ = self.say
-        front = self.book.add_worksheet(self.name(_("Contents")))
+        front = self.book.add_worksheet(self.name(_("Contents")), self.kind)
         name, about = self.name(_("Charts")), _("The figures behind each chart of the report")
-        placed = [(name, about, self.charts(self.book.add_worksheet(name), about))]
+        placed = [(name, about, self.charts(self.book.add_worksheet(name, self.kind), about))]
         for one in every:
             if one.rows:
                 name = self.name(one.name)
-                self.sheet(self.book.add_worksheet(name), one)
+                self.sheet(self.book.add_worksheet(name, self.kind), one)
                 placed.append((name, one.about, len(one.rows)))
         self.contents(front, placed)
 
@@ -226,32 +228,36 @@ class _Book:
         return count
 
     def sheet(self, page: Any, sheet: Sheet) -> None:
+        rows = [[_written(value) for value in row] for row in sheet.rows[:MOST_ROWS]]
         widths = []
         for at, heading in enumerate(sheet.head):
-            texts = [_written(row[at]) for row in sheet.rows[:500]]
-            longest = max([len(heading), *(len(one) if isinstance(one, str) else 8 for one in texts)])
-            widths.append(min(max(longest + 2, 8), WIDEST))
+            texts = (len(row[at]) if isinstance(row[at], str) else 8 for row in rows[:500])
+            widths.append(min(max(len(heading) + 2, *(one + 2 for one in texts), 8), WIDEST))
             page.set_column(at, at, widths[at])
             page.write_string(0, at, clean(heading), self.head)
-        for down, row in enumerate(sheet.rows[:MOST_ROWS], 1):
+        kinds = [self.kinds(heading) for heading in sheet.head]
+        for down, row in enumerate(rows, 1):
             # Not every program finds the height of broken lines out by itself.
             if (lines := _lines(row, widths)) > 1:
                 page.set_row(down, _LINE * min(lines, 27))
             for at, value in enumerate(row):
-                self.cell(page, down, at, _written(value), sheet.head[at])
+                if isinstance(value, str):
+                    if value:
+                        page.write_string(down, at, value, self.words)
+                elif isinstance(value, bool):
+                    page.write_boolean(down, at, value, self.words)
+                elif value is not None:
+                    page.write_number(down, at, value, kinds[at][isinstance(value, int)])
         page.freeze_panes(1, 1)
         page.autofilter(0, 0, len(sheet.rows), len(sheet.head) - 1)
         self.print(page)
 
-    def cell(self, page: Any, down: int, at: int, value: Any, heading: str) -> None:
-        if value is None or value == "":
-            return
-        if isinstance(value, bool):
-            page.write_boolean(down, at, value, self.words)
-        elif isinstance(value, int | float):
-            page.write_number(down, at, value, self.numbers[_kind(heading, value)])
-        else:
-            page.write_string(down, at, value, self.words)
+    def kinds(self, heading: str) -> tuple[Any, Any]:
+        """Return how a column's figures look: those with decimals, and whole ones."""
+        count = self.numbers["count"]
+        if heading in _COUNTS:
+            return count, count
+        return self.numbers["share" if heading.endswith(_SHARES) else "figure"], count
 
     def print(self, page: Any) -> None:
         page.set_landscape()
@@ -265,22 +271,20 @@ class _Book:
 
 
 def _lines(row: Sequence[Any], widths: Sequence[int]) -> int:
-    texts = ((value, width) for value, width in zip(row, widths, strict=True) if isinstance(value, str))
-    return max(
-        (sum(ceil((len(part) or 1) / width) for part in text.split("\n")) for text, width in texts), default=1
-    )
-
-
-def _kind(heading: str, value: float) -> str:
-    if heading in _COUNTS or isinstance(value, int):
-        return "count"
-    return "share" if heading.endswith(_SHARES) else "figure"
+    """Return how many lines the tallest cell of a row takes."""
+    most = 1
+    for value, width in zip(row, widths, strict=True):
+        if isinstance(value, str) and (len(value) > width or "\n" in value):
+            most = max(most, sum(ceil((len(part) or 1) / width) for part in value.split("\n")))
+    return most
 
 
 def _written(value: Any) -> Any:
     """Write what is not a plain value as text: lists with commas, the rest field by field."""
     if isinstance(value, str):
         return clean(value)[:MOST_TEXT]
+    if value is None or isinstance(value, int | float):
+        return value
     if isinstance(value, list | tuple):
         return clean(", ".join(str(_written(one)) for one in value))[:MOST_TEXT]
     if isinstance(value, Mapping):

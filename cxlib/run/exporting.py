@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import datetime as dt
+import gc
 import time
-from collections.abc import Callable, Collection, Iterable, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
@@ -23,6 +24,18 @@ if TYPE_CHECKING:
 FILES: Final = {"pdf": "report.pdf", "docx": "report.docx", "xlsx": "report.xlsx", "pptx": "report.pptx"}
 ALWAYS: Final = ("html", "json")
 DRAWN: Final = frozenset({"pdf", "docx", "pptx"})
+
+
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    """Look for no garbage meanwhile: what an export is made of stays until it is written, cell by cell."""
+    was = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was:
+            gc.enable()
 
 
 def formats_of(text: str) -> tuple[str, ...]:
@@ -43,6 +56,7 @@ def formats_of(text: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(asked))
 
 
+@_uncollected()
 def report_of(written: Written, branding: Branding, moment: dt.datetime) -> Report:
     """Return the document of what was written: what every export is made from."""
     say = written.say
@@ -96,6 +110,7 @@ def draw_ahead(
                         drawing.ask(page_spec(spec), language, branding, picture=picture)
 
 
+@_uncollected()
 def exports_of(
     report: Report,
     results: Callable[[], Mapping[str, Any]],

@@ -57,8 +57,9 @@ def test_an_order_that_ends_the_drawer_is_given_up_and_the_next_one_is_drawn(dra
 
 
 def test_a_fault_in_an_order_reaches_who_waits_for_it(drawer: Drawer) -> None:
+    order: dict[str, str] = {}
     with pytest.raises(KeyError):
-        drawer.ask(lambda: {}[0]).result(60)
+        drawer.ask(lambda: {"folder": order["folder"]}).result(60)
     assert asked(drawer, spec=SPEC)
 
 

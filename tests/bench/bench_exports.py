@@ -9,6 +9,7 @@ Promise: each format adds at most 3 s to a report. Two figures, each in processe
 
 from __future__ import annotations
 
+import os
 import tempfile
 import time
 from collections.abc import Callable
@@ -93,6 +94,8 @@ def read(*, folder: str) -> Timed:
 def main() -> None:
     with tempfile.TemporaryDirectory() as home:
         settings = read_settings({"CX_HOME": home})
+        # Where the page's script is kept too, as after any first report.
+        os.environ["CX_HOME"] = home
         folder = Path(home) / "run"
         with console.status("making the example's run"):
             build_demo(settings)

@@ -276,6 +276,18 @@ def test_a_disk_that_is_full_for_the_manifest_ends_the_batch_by_a_whole_line(
     assert done.count("done") == 2
 
 
+@pytest.mark.parametrize("left", [".making-{key}-1", ".gone-20260101T000000Z-{key}"])
+def test_a_run_in_the_making_or_on_its_way_out_is_no_run(left: str, clients: Settings) -> None:
+    """A host that dies between a run's manifest and its rename, or while it prunes, leaves a manifest."""
+    (job,) = jobs(clients, CLIENTS[:1])
+    folder = clients.runs / job.engagement / job.wave / left.format(key=job.key)
+    folder.mkdir(parents=True)
+    (folder / MANIFEST).write_text(json.dumps({"job": job.key, "engagement": job.engagement}))
+    assert made(job, clients) is None
+    kept = folder.rename(folder.with_name("20260101T000000Z-1"))
+    assert made(job, clients) == kept
+
+
 def test_a_folder_that_cannot_be_written_to_stops_no_other_report(clients: Settings) -> None:
     clients.runs.mkdir(parents=True)
     (clients.runs / "c02").write_text("no folder")

@@ -407,6 +407,56 @@ def test_headings_stay_in_sight_and_numbers_are_numbers(book: Any) -> None:
     assert book["Findings"].column_dimensions["B"].width == pytest.approx(excel.WIDEST, abs=1)
 
 
+def test_a_cell_is_written_as_what_its_field_is(report: Report) -> None:
+    """Each by what a client would take it for: no code for a level, no share as 0.23, no day as text."""
+    told = {
+        **RESULTS,
+        "scores": {"everyone": [{"id": "s1.i01", "name": "Promises", "top_box": 0.25, "top_box_low": 0.2}]},
+        "distribution": {"everyone": [{"answer": one, "n": 1} for one in (-128, -127, -126, 5)]},
+        "drivers": [{"driver": "s1", "share": 0.3, "low": 0.2, "high": 0.4, "p": 0.0004, "reason": ""},
+                    {"driver": "s2", "share": None, "reason": "too few"}],
+        "sequence": {"steps": [], "excess_share": 0.23, "excess_share_high": 0.28, "raw": 3.3},
+        "registers": {"assumptions": [{"id": "margin"}], "initiatives": [
+            {"due_date": "2026-06-30", "cost": 42000.0, "is_open": False},
+            {"due_date": "2026-06-31", "cost": None, "is_open": True}]},
+    }  # fmt: skip
+    book = openpyxl.load_workbook(BytesIO(to_xlsx(report, told)))
+
+    def cell(sheet: str, heading: str, down: int = 2) -> Any:
+        at = [one.value for one in book[sheet][1]].index(heading) + 1
+        return book[sheet].cell(down, at)
+
+    answers = [cell("Distribution of everyone", "answer", down).value for down in (2, 3, 4, 5)]
+    assert answers == ["Left blank", "Not applicable", "Don't know", 5]
+    for sheet, heading in (("Scores of everyone", "top_box_low"), ("Drivers", "low"), ("Drivers", "high")):
+        assert cell(sheet, heading).number_format == "0.0%"
+    assert cell("Drivers", "p").number_format == "0.0000"
+    assert [row[1].number_format for row in book["Position"].iter_rows(2)] == ["0.0%", "0.0%", "#,##0.00"]
+    due = [cell("Register initiatives", "due_date", down) for down in (2, 3)]
+    assert [one.value for one in due] == [dt.datetime(2026, 6, 30), "2026-06-31"]
+    assert due[0].number_format == "yyyy-mm-dd"
+    assert [cell("Register initiatives", "is_open", down).value for down in (2, 3)] == [False, True]
+    # Lines go on below what is empty, and what an id stands for is beside it.
+    assert cell("Register initiatives", "cost", 3).border.bottom.style == "thin"
+    assert cell("Actions", "name").value == "Promises"
+    assert "Register assumptions" not in book.sheetnames
+
+
+def test_headings_are_whole_and_a_wide_sheet_is_printed_on_several_pages(book: Any, report: Report) -> None:
+    """In a column as narrow as its figures a heading broke into a line that nobody saw."""
+    cells = [
+        cell for row in book["Charts"].iter_rows() for cell in row if cell.fill.fgColor.rgb != "00000000"
+    ]
+    assert cells
+    for cell in cells:
+        letter = openpyxl.utils.get_column_letter(cell.column)
+        assert book["Charts"].column_dimensions[letter].width >= min(len(cell.value or "") + 2, 40)
+    wide = {**RESULTS, "drivers": [{f"column {at}": "text " * 20 for at in range(6)}]}
+    pages = openpyxl.load_workbook(BytesIO(to_xlsx(report, wide)))
+    assert (pages["Drivers"].page_setup.fitToWidth, pages["Drivers"].print_title_cols) == (2, "$A:$A")
+    assert (pages["Actions"].page_setup.fitToWidth or 1, pages["Actions"].print_title_cols) == (1, None)
+
+
 def test_the_sheets_are_named_in_the_readers_language(report: Report) -> None:
     german = replace(report, language="de", words=look.words("de"))
     book = openpyxl.load_workbook(BytesIO(to_xlsx(german, RESULTS)))

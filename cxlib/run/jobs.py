@@ -187,7 +187,7 @@ def made(job: Job, settings: Settings) -> Path | None:
 
     A run appears by one rename, when it is whole: a manifest that is there is the manifest of a whole run.
     """
-    # A name with a point before it is a run in the making, or one that is being removed: it may hold a manifest.
+    # With a point before its name it is in the making, or being removed, and may hold a manifest.
     for path in sorted(settings.runs.glob(f"{job.engagement}/{job.wave}/[!.]*/{MANIFEST}"), reverse=True):
         try:
             if json.loads(path.read_text(encoding="utf-8")).get("job") == job.key:

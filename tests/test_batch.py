@@ -400,6 +400,26 @@ def test_a_plan_names_everything_that_is_not_there(clients: Settings, tmp_path: 
         read_plan(path)
 
 
+def test_a_client_whose_answers_are_damaged_stops_no_plan(tmp_path: Path) -> None:
+    """Its units are not known; the report on the whole fails, and says why."""
+    settings = read_settings({"CX_HOME": str(tmp_path / "home")})
+    with Store.open(settings) as store:
+        for name in ("crumbs", "loaves"):
+            add_engagement(store, declared(engagement=name), bakery())
+            LiveEngagement(store, name).import_file(survey(tmp_path / "s.csv"), mapping(tmp_path))
+        (batch,) = store.batches("crumbs")
+        path = store.batch_path(batch)
+    path.write_bytes(path.read_bytes()[:-9])
+    found = jobs_of(plan_of(("crumbs", "loaves"), segments=["shop"]), settings)
+    assert [(one.engagement, one.segment) for one in found][:2] == [("crumbs", ()), ("loaves", ())]
+    assert {one.engagement for one in found if one.segment} == {"loaves"}
+    told = work(found[0], settings)
+    assert (told.state, told.is_known) == ("failed", True)
+    assert told.cause == f"the answers of import {path.stem} cannot be read: their file is damaged"
+    path.unlink()
+    assert work(found[0], settings).cause.endswith("their file is gone")
+
+
 # ── The command line ────────────────────────────────────────────────────────────────────────────
 
 

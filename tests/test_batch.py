@@ -23,7 +23,7 @@ import pytest
 from cxlib import provenance
 from cxlib.cli.batch import Progress, _print_end
 from cxlib.creation import add_engagement
-from cxlib.errors import DeclarationError, NotFoundError
+from cxlib.errors import DeclarationError, NotFoundError, SettingsError
 from cxlib.live import LiveEngagement
 from cxlib.run.batch import Cluster, Processes, Told, run_batch
 from cxlib.run.jobs import Job, jobs_of, made, plan_of, read_plan
@@ -340,8 +340,15 @@ def test_a_cluster_makes_the_same_and_outlives_a_worker(
 
 def test_a_cluster_that_does_not_answer_is_named(clients: Settings) -> None:
     pytest.importorskip("distributed")
-    with pytest.raises(Exception, match=r"no Dask scheduler answers at tcp://127.0.0.1:9"):
+    with pytest.raises(SettingsError, match=r"no Dask scheduler answers at tcp://127.0.0.1:9"):
         run_batch(jobs(clients, CLIENTS[:1]), clients, Cluster(clients, "tcp://127.0.0.1:9"))
+
+
+@pytest.mark.parametrize("address", ["scheduler", "ftp://scheduler"])
+def test_what_is_no_address_is_refused_before_a_client_is_made_of_it(address: str, clients: Settings) -> None:
+    pytest.importorskip("distributed")
+    with pytest.raises(SettingsError, match=f"no address of a Dask scheduler: {address}"):
+        Cluster(clients, address).count  # noqa: B018
 
 
 # ── Keys ────────────────────────────────────────────────────────────────────────────────────────
@@ -451,6 +458,8 @@ def test_the_command_line_plans_makes_skips_and_prunes(cx: Cx, tmp_path: Path) -
     assert "1 drafts would go" in cx("runs", "crumbs", "--prune", "--keep", "1", "--dry-run").out
     assert cx("runs", "crumbs", "--prune", "--keep", "1").code == 0
     assert [one["run"] for one in cx("runs", "--json").data] == [runs[1]]
+    refused(cx("runs", "crums"), "no engagement 'crums'", "crumbs")
+    refused(cx("runs", "crums", "--prune"), "no engagement 'crums'", "crumbs")
 
 
 def test_a_batch_with_a_failure_ends_with_code_1(

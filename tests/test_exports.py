@@ -561,6 +561,12 @@ def test_a_branding_stands_in_every_format(tmp_path: Path) -> None:
     assert len(word.inline_shapes) == 3
     deck = pptx.Presentation(BytesIO(to_pptx(one)))
     assert str(deck.slides[0].background.fill.fore_color.rgb) == "2B1020"
+    book = openpyxl.load_workbook(BytesIO(to_xlsx(one, RESULTS)))
+    assert str(book["Contents"]["A3"].value).startswith("North & Light · ")
+    (shown,) = book["Contents"]._images
+    assert shown.anchor._from.col == 3
+    assert round(shown.anchor.to.row) <= 4
+    assert book["Contents"]["A5"].fill.fgColor.rgb == "FF7A1F3D"
     front = notebook("Leadership")
     page = pages.framed(sections.write([front], replace(COVER, prepared_by=own.name)), own)
     assert "--cx-accent:#7a1f3d" in page
@@ -589,6 +595,7 @@ def test_a_branding_that_cannot_be_used_says_where_and_why(tmp_path: Path, text:
 @pytest.mark.parametrize("inside", [
     b"<script>alert(1)</script>", b'<rect onload="alert(1)"/>', b'<image href="http://e.invalid/x.png"/>',
     b'<a href="javascript:alert(1)"/>', b'<rect style="fill:url(http://e.invalid)"/>',
+    b'<text x="1" y="9">Northlight</text>',
 ])  # fmt: skip
 def test_a_logo_that_does_more_than_show_is_refused(tmp_path: Path, inside: bytes) -> None:
     path = branded(tmp_path, "name: N\nlogo: logo.svg", b"<svg>" + inside + b"</svg>")

@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from datetime import date
 from io import BytesIO
 from math import ceil
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from cxlib.exports.document import Chart, Report, clean, plain, walk
-from cxlib.exports.drawing import colours_of
+from cxlib.exports.drawing import colours_of, logo_picture
 from cxlib.frames import BLANK, DONT_KNOW, NOT_APPLICABLE
 from cxlib.language import Words, words_of
 from cxlib.workbook import INERT
@@ -25,6 +25,8 @@ MOST_NAME, MOST_TEXT, MOST_ROWS = 31, 32_767, 1_048_000
 WIDEST: Final = 60
 # Characters that stand legibly beside one another on a page: a wider sheet is printed on several.
 A_PAGE: Final = 280
+# Pixels that a logo is high.
+LOGO: Final = 48
 # Points of one line of text at the size that a workbook opens with.
 _LINE: Final = 15
 _NOT_IN_NAMES: Final = re.compile(r"[\[\]:*?/\\]")
@@ -156,6 +158,14 @@ def _fields(name: str, about: str, fields: Mapping[str, Any]) -> Sheet:
     return Sheet(name, about, _FIELDS, list(fields.items()))
 
 
+class _Kind(NamedTuple):
+    """How a field's values look: with decimals, whole; and whether its texts are days."""
+
+    figure: Any
+    whole: Any
+    is_day: bool
+
+
 class _Book:
     """A workbook that is being written."""
 
@@ -209,7 +219,10 @@ class _Book:
         page.write_string(0, 0, clean(f"{cover.client} – {cover.wave}")[:MOST_TEXT], self.title)
         state = words["draft_long"] if cover.is_draft else words["published"]
         page.write_string(1, 0, state, self.draft if cover.is_draft else self.words)
-        page.write_string(2, 0, f"{cover.framework} · {cover.run}")
+        made = (clean(cover.prepared_by), cover.framework, cover.run)
+        page.write_string(2, 0, " · ".join(one for one in made if one)[:MOST_TEXT])
+        if logo := logo_picture(self.report):
+            self.logo(page, logo)
         for at, heading in enumerate((_("Sheet"), _("What it is"), _("Rows"))):
             page.write_string(4, at, heading, self.head)
         for down, (name, about, rows) in enumerate(placed, 5):
@@ -220,6 +233,19 @@ class _Book:
             page.write_number(down, 2, rows, self.numbers["count"])
         page.freeze_panes(5, 0)
         self.print(page)
+
+    def logo(self, page: Any, logo: bytes) -> None:
+        """Put the consultancy's logo beside the title, as high as the lines there."""
+        from PIL import Image
+
+        with Image.open(BytesIO(logo)) as picture:
+            # It would be drawn by the dots an inch that it names itself; Excel reckons 96.
+            dots = picture.info.get("dpi", (96, 96))[1] or 96
+            scale = LOGO / (picture.height * 96 / float(dots))
+        page.insert_image(0, 3, "logo", {
+            "image_data": BytesIO(logo), "x_scale": scale, "y_scale": scale, "x_offset": 12, "y_offset": 4,
+            "description": clean(self.report.branding.name),
+        })  # fmt: skip
 
     def charts(self, page: Any, about: str) -> int:
         """Write the figures behind each chart below one another; they are text, as the report shows them.
@@ -252,36 +278,49 @@ class _Book:
         return count
 
     def sheet(self, page: Any, sheet: Sheet) -> None:
-        widths, kinds = [], _told_by(sheet.head)
+        rows = [[_written(value) for value in row] for row in sheet.rows[:MOST_ROWS]]
+        widths: list[int] = []
         for at, heading in enumerate(sheet.head):
-            texts = [_written(row[at]) for row in sheet.rows[:500]]
+            texts = (len(row[at]) if isinstance(row[at], str) else 8 for row in rows[:500])
             # Beside a heading stands the arrow of its filter.
-            longest = max([len(heading) + 2, *(len(one) if isinstance(one, str) else 8 for one in texts)])
-            widths.append(min(max(longest + 3, 8), WIDEST))
+            widths.append(min(max(len(heading) + 5, *(one + 3 for one in texts), 8), WIDEST))
             page.set_column(at, at, widths[at])
             page.write_string(0, at, clean(heading), self.head)
-        for down, row in enumerate(sheet.rows[:MOST_ROWS], 1):
+        kinds = [self.kind(told) for told in _told_by(sheet.head)]
+        for down, row in enumerate(rows, 1):
             # Not every program finds the height of broken lines out by itself.
             if (lines := _lines(row, widths)) > 1:
                 page.set_row(down, _LINE * min(lines, 27))
+            if sheet.head is _FIELDS:
+                kinds[1] = self.kind(_stem(row[0]))
             for at, value in enumerate(row):
-                told = _stem(row[0]) if sheet.head is _FIELDS else kinds[at]
-                self.cell(page, down, at, _written(value), told)
+                self.cell(page, down, at, value, kinds[at])
         page.freeze_panes(1, 1)
         page.autofilter(0, 0, len(sheet.rows), len(sheet.head) - 1)
         self.print(page, across=ceil(sum(widths) / A_PAGE))
 
-    def cell(self, page: Any, down: int, at: int, value: Any, heading: str) -> None:
+    def cell(self, page: Any, down: int, at: int, value: Any, kind: _Kind) -> None:
         if value is None or value == "":
             page.write_blank(down, at, None, self.words)
+        elif isinstance(value, str):
+            if kind.is_day and (day := _day(value)):
+                page.write_datetime(down, at, day, self.days)
+            else:
+                page.write_string(down, at, value, self.words)
         elif isinstance(value, bool):
             page.write_boolean(down, at, value, self.flags)
-        elif isinstance(value, int | float):
-            page.write_number(down, at, value, self.numbers[_kind(heading, value)])
-        elif heading.endswith(("date", "dated")) and (day := _day(value)):
-            page.write_datetime(down, at, day, self.days)
         else:
-            page.write_string(down, at, value, self.words)
+            page.write_number(down, at, value, kind.whole if isinstance(value, int) else kind.figure)
+
+    def kind(self, heading: str) -> _Kind:
+        """Return how the values of a field look."""
+        if heading in _COUNTS:
+            name = "count"
+        elif heading == "p":
+            name = "chance"
+        else:
+            name = "share" if heading.endswith(_SHARES) else "figure"
+        return _Kind(self.numbers[name], self.numbers["count"], heading.endswith(("date", "dated")))
 
     def print(self, page: Any, across: int = 1) -> None:
         page.set_landscape()
@@ -298,10 +337,12 @@ class _Book:
 
 
 def _lines(row: Sequence[Any], widths: Sequence[int]) -> int:
-    texts = ((value, width) for value, width in zip(row, widths, strict=True) if isinstance(value, str))
-    return max(
-        (sum(ceil((len(part) or 1) / width) for part in text.split("\n")) for text, width in texts), default=1
-    )
+    """Return how many lines the tallest cell of a row takes."""
+    most = 1
+    for value, width in zip(row, widths, strict=True):
+        if isinstance(value, str) and (len(value) > width or "\n" in value):
+            most = max(most, sum(ceil((len(part) or 1) / width) for part in value.split("\n")))
+    return most
 
 
 def _told_by(head: Sequence[str]) -> list[str]:
@@ -324,18 +365,12 @@ def _day(text: str) -> date | None:
         return None
 
 
-def _kind(heading: str, value: float) -> str:
-    if heading in _COUNTS or isinstance(value, int):
-        return "count"
-    if heading == "p":
-        return "chance"
-    return "share" if heading.endswith(_SHARES) else "figure"
-
-
 def _written(value: Any) -> Any:
     """Write what is not a plain value as text: lists with commas, the rest field by field."""
     if isinstance(value, str):
         return clean(value)[:MOST_TEXT]
+    if value is None or isinstance(value, int | float):
+        return value
     if isinstance(value, list | tuple):
         return clean(", ".join(str(_written(one)) for one in value))[:MOST_TEXT]
     if isinstance(value, Mapping):

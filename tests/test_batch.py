@@ -456,7 +456,10 @@ def test_the_command_line_plans_makes_skips_and_prunes(cx: Cx, tmp_path: Path) -
     runs = [job["run"], forced.data["jobs"][0]["run"]]
     assert "No figure differs." in cx("runs", "--compare", *runs).out
     assert "1 drafts would go" in cx("runs", "crumbs", "--prune", "--keep", "1", "--dry-run").out
+    left = settings.runs / "crumbs" / "w1" / ".gone-20260101T000000Z-1"
+    left.mkdir()
     assert cx("runs", "crumbs", "--prune", "--keep", "1").code == 0
+    assert not left.exists()
     assert [one["run"] for one in cx("runs", "--json").data] == [runs[1]]
     refused(cx("runs", "crums"), "no engagement 'crums'", "crumbs")
     refused(cx("runs", "crums", "--prune"), "no engagement 'crums'", "crumbs")

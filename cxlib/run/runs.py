@@ -35,6 +35,8 @@ from cxlib.store import Store
 
 # What stands beside the engagements' folders.
 BESIDE = frozenset({"bench", "batches", "failed"})
+# How the folder of a run is called while it is being removed.
+GONE = ".gone-"
 
 
 @dataclass(frozen=True)
@@ -265,9 +267,14 @@ def prune_runs(
         if one.is_draft and not one.trouble:
             by_place.setdefault((one.engagement, one.wave, one.segment), []).append(one)
     gone = [one for runs in by_place.values() for one in runs[keep:]]
-    for one in () if dry_run else gone:
+    if dry_run:
+        return gone
+    for left in settings.runs.glob(f"{engagement or '*'}/*/{GONE}*"):
+        # Of a prune that was killed: nobody sees it any more.
+        shutil.rmtree(left, ignore_errors=True)
+    for one in gone:
         # Renamed first: what a reader or a batch finds is whole, or not there.
-        hidden = one.folder.with_name(f".gone-{one.folder.name}")
+        hidden = one.folder.with_name(f"{GONE}{one.folder.name}")
         one.folder.rename(hidden)
         shutil.rmtree(hidden)
     return gone

@@ -660,6 +660,22 @@ def test_a_run_is_exported_and_approved_with_its_exports_and_its_manifest_stays_
     assert not list(folder.glob(".*"))
 
 
+def test_a_run_without_page_or_figures_gets_its_page_and_says_that_it_has_no_figures(home: Path) -> None:
+    """A file that is named as written is there."""
+    settings, (path,) = read_settings({"CX_HOME": str(home)}), home.glob("reports/out/*/*/*/manifest.json")
+    manifest = json.loads(path.read_text())
+    for name in ("report.html", "results.json"):
+        (path.parent / name).unlink()
+        del manifest["files"][name]
+    path.write_text(json.dumps(manifest))
+    with pytest.raises(ReportError, match=r"has no results\.json"):
+        export(settings, "harbour", ("html", "json"))
+    assert not (path.parent / "report.html").exists()
+    _, (page,) = export(settings, "harbour", ("html",))
+    assert page.is_file()
+    assert json.loads(path.read_text())["files"]["report.html"]
+
+
 def test_an_export_that_somebody_wrote_into_is_not_lost_when_a_run_is_approved(home: Path) -> None:
     settings = read_settings({"CX_HOME": str(home)})
     (path,) = home.glob("reports/out/*/*/*/report.pdf")

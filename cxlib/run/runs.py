@@ -131,18 +131,23 @@ def export(
 
     Returns
     -------
-    The run, and the files in the order asked for; page and results are there already.
+    The run, and the files in the order asked for; a page that is there stays as it is.
 
     Raises
     ------
     NotFoundError
         If there is no such run.
     ReportError
-        If another of its files is not what the manifest says; nothing is written then.
+        If another of its files is not what the manifest says, or figures are asked for that it was made
+        without; nothing is written then.
     """
     found = _readable(settings, name)
     manifest = unchanged(found, {FILES[one] for one in formats if one in FILES})
-    _publish(found, manifest, formats, say=say)
+    if "json" in formats:
+        read_results(found.folder)
+    # A batch may have made a run without its page.
+    with_page = "html" in formats and REPORT not in manifest["files"]
+    _publish(found, manifest, formats, with_page=with_page, say=say)
     names = {"html": REPORT, "json": RESULTS, **FILES}
     return _published(found.folder), [found.folder / names[one] for one in formats]
 

@@ -477,6 +477,19 @@ def test_a_batch_with_a_failure_ends_with_code_1(
     assert "no flour" in said.out
 
 
+def test_a_batch_that_is_interrupted_says_how_to_go_on(
+    cx: Cx, clients: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(*_: Any, **__: Any) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("cxlib.settings.read_settings", lambda *_: clients)
+    monkeypatch.setattr("cxlib.run.batch.run_batch", interrupted)
+    said = cx("batch", "c00", "--to", "")
+    assert (said.code, said.out) == (130, "")
+    assert "The same command goes on" in said.err
+
+
 class Backwards:
     """Workers that end with the first job, and fail one."""
 

@@ -477,6 +477,18 @@ def test_places_are_kept_in_all_and_for_each() -> None:
     assert (held.held[mine[0]].session, held.held[mine[0]].run) == ("me", "run")
 
 
+def test_memory_is_given_back_when_the_last_page_was_closed(monkeypatch: pytest.MonkeyPatch) -> None:
+    given: list[int] = []
+    held = Kernels(Limits())
+    monkeypatch.setattr("cxlib.run.gate.kernels.give_back", lambda: given.append(len(held.held)))
+    held._settle()
+    mine, yours = held.take("me", "run"), held.take("you", "run")
+    for gone in (None, mine, yours, None):
+        held.held.pop(gone or "", None)
+        held._settle()
+    assert given == [0]
+
+
 def test_a_kernel_runs_only_the_lines_that_live_cells_need() -> None:
     source = "import cxlib as cx\na = 1\neng = cx.open(a)\nslow = eng.comparisons()\neng"
     assert needed_lines(source, "cx.forms.explore(eng)") == "import cxlib as cx\na = 1\neng = cx.open(a)"

@@ -426,7 +426,10 @@ def test_a_kernel_comes_of_a_parent_that_has_rehearsed(harbour: Running) -> None
         client = kernel.client()
         client.start_channels()
         try:
-            code = "from cxlib.framework import parsed as p; print(p.cache_info().misses)"
+            code = (
+                "from cxlib.framework import parsed as p; from cxlib.language import _catalogue as c\n"
+                "print(p.cache_info().misses, c.cache_info().currsize)"
+            )
             reply = await client.execute_interactive(
                 code, store_history=False, timeout=20,
                 output_hook=lambda one: said.append(one["content"].get("text", "")),
@@ -436,8 +439,8 @@ def test_a_kernel_comes_of_a_parent_that_has_rehearsed(harbour: Running) -> None
             client.stop_channels()
 
     assert harbour.do(ask()) == "ok"
-    # The rehearsal read the framework; the run's own copy of it is the same.
-    assert "".join(said).strip() == "1"
+    # The rehearsal read the framework, of which the run's own copy is the same, and spoke German, as it does not.
+    assert "".join(said).strip() == "1 1"
     assert held(parent_of(kernel.provisioner.pid)).threads == 1
 
 

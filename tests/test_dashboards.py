@@ -439,7 +439,7 @@ def test_a_kernel_comes_of_a_parent_that_has_rehearsed(harbour: Running) -> None
             client.stop_channels()
 
     assert harbour.do(ask()) == "ok"
-    # The rehearsal read the framework, of which the run's own copy is the same, and spoke German, as it does not.
+    # The rehearsal read the framework, the same as the run's own copy, and spoke German, as it does not.
     assert "".join(said).strip() == "1 1"
     assert held(parent_of(kernel.provisioner.pid)).threads == 1
 

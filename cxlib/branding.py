@@ -1,11 +1,11 @@
 """A consultancy's own look: its name, logo, colours and Word template, from one YAML file.
 
 `CX_HOME/branding.yaml` holds it, and every report that is made from then on bears it: the page, the PDF,
-Word and PowerPoint. A run keeps what it was made with, so that approving it later changes no colour.
+Word, Excel and PowerPoint. A run keeps what it was made with, so that approving it later changes no colour.
 
     name: Northlight Consulting
     line: Customer experience, in sequence      # below the name; optional
-    logo: logo.svg                              # PNG, JPEG or SVG, beside this file; optional
+    logo: logo.svg                              # PNG, JPEG or SVG (outlines), beside this file; optional
     colours: {accent: "#0b5765", cover: "#0a3540"}
     word_template: house.docx                   # optional; see reports/template/word/README.md
 """
@@ -29,9 +29,10 @@ MOST_BYTES: Final = 2_000_000
 AGAINST: Final = {"accent": ("#ffffff",), "cover": ("#fdfefe", "#b3cdd3", "#f4c285")}
 READABLE: Final = 4.5
 KINDS: Final = {b"\x89PNG\r\n\x1a\n": "png", b"\xff\xd8\xff": "jpeg"}
-# What a drawing must not hold: it stands in files that others open.
+# What a drawing must not hold: it stands in files that others open, and letters go wherever their font is
+# not there.
 _NOT_DRAWN: Final = re.compile(
-    rb"<script|<foreignobject|<image|<use|<!entity|<!doctype|\son\w+\s*=|@import|url\(\s*[\"']?(?!#)|href\s*=\s*[\"'](?!#)",
+    rb"<text|<script|<foreignobject|<image|<use|<!entity|<!doctype|\son\w+\s*=|@import|url\(\s*[\"']?(?!#)|href\s*=\s*[\"'](?!#)",
     re.IGNORECASE,
 )
 
@@ -130,7 +131,8 @@ def read_branding(path: Path) -> Branding:
     if logo and not kind:
         problems.append(
             _problem(document, ("logo",), "no logo that every format can show", spec.logo or "",
-                     "a PNG or JPEG picture, or an SVG drawing without scripts, links and pictures")
+                     "a PNG or JPEG picture, or an SVG drawing without scripts, links and pictures, and with "
+                     "its letters as outlines")
         )  # fmt: skip
     if template and not template.startswith(b"PK"):
         problems.append(

@@ -32,7 +32,7 @@ from cxlib.intake import How, Import, Intake, unchanged
 from cxlib.invitations import Invited, read_invitations
 from cxlib.keeping import Figures, forget, kept_figures
 from cxlib.mapping import MappingSpec, plain_mapping
-from cxlib.outgoing import check_against_out, issued, item_columns, last_day
+from cxlib.outgoing import check_against_out, issued, item_columns, last_day, stamp_of
 from cxlib.provenance import library_version
 from cxlib.registers import Registers
 from cxlib.registers.reading import read_register
@@ -436,7 +436,7 @@ class LiveEngagement(Engagement):
         return kept_figures(
             self.store.figures_folder(self._slug),
             [
-                *((*of, path.stat().st_size, path.stat().st_mtime_ns) for *of, path in held),
+                *((*of, *stamp_of(path)) for *of, path in held),
                 *((wave.id, self._framework_of(wave.id).digest) for wave in self._waves()),
                 *(self.spec.cuts, self.spec.dims, self.spec.anonymity.scores, self.instrument.language),
             ],

@@ -17,7 +17,7 @@ from cxlib.anonymity import Release
 from cxlib.anonymity.comments import told_by
 from cxlib.anonymity.rereleases import Issued, called, issue, told_apart, told_together
 from cxlib.declarations import Thresholds
-from cxlib.errors import AnonymityError, Problem
+from cxlib.errors import AnonymityError, Problem, StoreError
 from cxlib.frames import COMMENT, DATE, NOT_STATED, RESPONDENT, SHARD, UNSCORED
 from cxlib.store import BatchRecord, Store
 from cxlib.tally import read_batches
@@ -107,12 +107,46 @@ def check_against_out(store: Store, slug: str, issued: Mapping[str, Issued], sma
         )
 
 
+def stamp_of(path: Path) -> tuple[int, int]:
+    """Return size and time of change of a batch's file, which change with whatever is in it.
+
+    Raises
+    ------
+    StoreError
+        If it is gone.
+    """
+    try:
+        found = path.stat()
+    except FileNotFoundError:
+        raise _unreadable(path, "gone") from None
+    return found.st_size, found.st_mtime_ns
+
+
+def _unreadable(path: Path, how: str) -> StoreError:
+    return StoreError(
+        f"the answers of import {path.stem} cannot be read: their file is {how}",
+        fix=f"Put {path.name} back from a backup of data/local, or undo that import and import it again.",
+    )
+
+
 def item_columns(path: Path, dims: Sequence[str]) -> list[str]:
-    """Name the columns of a batch that hold answers."""
+    """Name the columns of a batch that hold answers.
+
+    Raises
+    ------
+    StoreError
+        If the batch's file is gone or damaged.
+    """
+    import pyarrow as pa
     import pyarrow.parquet as pq
 
     beside = {RESPONDENT, SHARD, DATE, *dims}
-    names = pq.read_schema(path).names
+    try:
+        names = pq.read_schema(path).names
+    except pa.ArrowInvalid:
+        raise _unreadable(path, "damaged") from None
+    except FileNotFoundError:
+        raise _unreadable(path, "gone") from None
     return [name for name in names if name not in beside and not name.startswith(COMMENT)]
 
 

@@ -435,6 +435,10 @@ def _merged_cut(pair: tuple[CutMoments, CutMoments], at: Sequence[Places], size:
 # ---------------------------------------------------------------------------------------- one pass
 
 
+# Smaller files are read before a thread is at work.
+WORTH_A_THREAD: Final = 1 << 20
+
+
 def read_batches(
     paths: str | os.PathLike[str] | Iterable[str | os.PathLike[str]],
     columns: Sequence[str],
@@ -464,8 +468,11 @@ def read_batches(
     files = list(chain.from_iterable(folders))
     if not files:
         raise ContractError(f"no Parquet file in {', '.join(map(str, given)) or 'an empty list of paths'}")
+    source = chain.from_iterable(_file_batches(file, columns, batch_rows, groups) for file in files)
+    if sum(file.stat().st_size for file in files) < WORTH_A_THREAD:
+        yield from source
+        return
     with ThreadPoolExecutor(1) as pool:
-        source = chain.from_iterable(_file_batches(file, columns, batch_rows, groups) for file in files)
         ahead = pool.submit(next, source, None)
         while (batch := ahead.result()) is not None:
             ahead = pool.submit(next, source, None)

@@ -160,9 +160,14 @@ class Reader:
 
 @dataclass(frozen=True)
 class Held:
-    """What processes hold: memory [MB of 10⁶ bytes, shared pages by their share], descriptors, threads."""
+    """What processes hold: memory [MB of 10⁶ bytes, shared pages by their share], descriptors, threads.
+
+    `own_mb` is the memory that is no file's: what of a library is in memory counts less as more processes of
+    the machine have it.
+    """
 
     mb: float
+    own_mb: float
     descriptors: int
     threads: int
 
@@ -170,9 +175,10 @@ class Held:
 def held(pid: int) -> Held:
     """Say what a process holds."""
     place = Path("/proc") / str(pid)
-    found = re.search(r"^Pss:\s+(\d+) kB", (place / "smaps_rollup").read_text(), re.MULTILINE)
+    told = (place / "smaps_rollup").read_text()
+    found = (re.search(rf"^{name}:\s+(\d+) kB", told, re.MULTILINE) for name in ("Pss", "Pss_Anon"))
     return Held(
-        int(found[1]) * 1024 / 1e6 if found else 0.0,
+        *(int(one[1]) * 1024 / 1e6 if one else 0.0 for one in found),
         len(list((place / "fd").iterdir())),
         len(list((place / "task").iterdir())),
     )

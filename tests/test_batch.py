@@ -23,7 +23,7 @@ import pytest
 from cxlib import provenance
 from cxlib.cli.batch import Progress, _print_end
 from cxlib.creation import add_engagement
-from cxlib.errors import DeclarationError, NotFoundError
+from cxlib.errors import DeclarationError, NotFoundError, SettingsError
 from cxlib.live import LiveEngagement
 from cxlib.run.batch import Cluster, Processes, Told, run_batch
 from cxlib.run.jobs import Job, jobs_of, made, plan_of, read_plan
@@ -276,6 +276,18 @@ def test_a_disk_that_is_full_for_the_manifest_ends_the_batch_by_a_whole_line(
     assert done.count("done") == 2
 
 
+@pytest.mark.parametrize("left", [".making-{key}-1", ".gone-20260101T000000Z-{key}"])
+def test_a_run_in_the_making_or_on_its_way_out_is_no_run(left: str, clients: Settings) -> None:
+    """A host that dies between a run's manifest and its rename, or while it prunes, leaves a manifest."""
+    (job,) = jobs(clients, CLIENTS[:1])
+    folder = clients.runs / job.engagement / job.wave / left.format(key=job.key)
+    folder.mkdir(parents=True)
+    (folder / MANIFEST).write_text(json.dumps({"job": job.key, "engagement": job.engagement}))
+    assert made(job, clients) is None
+    kept = folder.rename(folder.with_name("20260101T000000Z-1"))
+    assert made(job, clients) == kept
+
+
 def test_a_folder_that_cannot_be_written_to_stops_no_other_report(clients: Settings) -> None:
     clients.runs.mkdir(parents=True)
     (clients.runs / "c02").write_text("no folder")
@@ -328,8 +340,15 @@ def test_a_cluster_makes_the_same_and_outlives_a_worker(
 
 def test_a_cluster_that_does_not_answer_is_named(clients: Settings) -> None:
     pytest.importorskip("distributed")
-    with pytest.raises(Exception, match=r"no Dask scheduler answers at tcp://127.0.0.1:9"):
+    with pytest.raises(SettingsError, match=r"no Dask scheduler answers at tcp://127.0.0.1:9"):
         run_batch(jobs(clients, CLIENTS[:1]), clients, Cluster(clients, "tcp://127.0.0.1:9"))
+
+
+@pytest.mark.parametrize("address", ["scheduler", "ftp://scheduler"])
+def test_what_is_no_address_is_refused_before_a_client_is_made_of_it(address: str, clients: Settings) -> None:
+    pytest.importorskip("distributed")
+    with pytest.raises(SettingsError, match=f"no address of a Dask scheduler: {address}"):
+        Cluster(clients, address).count  # noqa: B018
 
 
 # ── Keys ────────────────────────────────────────────────────────────────────────────────────────
@@ -388,6 +407,26 @@ def test_a_plan_names_everything_that_is_not_there(clients: Settings, tmp_path: 
         read_plan(path)
 
 
+def test_a_client_whose_answers_are_damaged_stops_no_plan(tmp_path: Path) -> None:
+    """Its units are not known; the report on the whole fails, and says why."""
+    settings = read_settings({"CX_HOME": str(tmp_path / "home")})
+    with Store.open(settings) as store:
+        for name in ("crumbs", "loaves"):
+            add_engagement(store, declared(engagement=name), bakery())
+            LiveEngagement(store, name).import_file(survey(tmp_path / "s.csv"), mapping(tmp_path))
+        (batch,) = store.batches("crumbs")
+        path = store.batch_path(batch)
+    path.write_bytes(path.read_bytes()[:-9])
+    found = jobs_of(plan_of(("crumbs", "loaves"), segments=["shop"]), settings)
+    assert [(one.engagement, one.segment) for one in found][:2] == [("crumbs", ()), ("loaves", ())]
+    assert {one.engagement for one in found if one.segment} == {"loaves"}
+    told = work(found[0], settings)
+    assert (told.state, told.is_known) == ("failed", True)
+    assert told.cause == f"the answers of import {path.stem} cannot be read: their file is damaged"
+    path.unlink()
+    assert work(found[0], settings).cause.endswith("their file is gone")
+
+
 # ── The command line ────────────────────────────────────────────────────────────────────────────
 
 
@@ -417,8 +456,13 @@ def test_the_command_line_plans_makes_skips_and_prunes(cx: Cx, tmp_path: Path) -
     runs = [job["run"], forced.data["jobs"][0]["run"]]
     assert "No figure differs." in cx("runs", "--compare", *runs).out
     assert "1 drafts would go" in cx("runs", "crumbs", "--prune", "--keep", "1", "--dry-run").out
+    left = settings.runs / "crumbs" / "w1" / ".gone-20260101T000000Z-1"
+    left.mkdir()
     assert cx("runs", "crumbs", "--prune", "--keep", "1").code == 0
+    assert not left.exists()
     assert [one["run"] for one in cx("runs", "--json").data] == [runs[1]]
+    refused(cx("runs", "crums"), "no engagement 'crums'", "crumbs")
+    refused(cx("runs", "crums", "--prune"), "no engagement 'crums'", "crumbs")
 
 
 def test_a_batch_with_a_failure_ends_with_code_1(
@@ -431,6 +475,19 @@ def test_a_batch_with_a_failure_ends_with_code_1(
     assert "1 done, 0 skipped, 1 failed" in said.out
     assert "failed: c00 w1: " in said.out
     assert "no flour" in said.out
+
+
+def test_a_batch_that_is_interrupted_says_how_to_go_on(
+    cx: Cx, clients: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(*_: Any, **__: Any) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("cxlib.settings.read_settings", lambda *_: clients)
+    monkeypatch.setattr("cxlib.run.batch.run_batch", interrupted)
+    said = cx("batch", "c00", "--to", "")
+    assert (said.code, said.out) == (130, "")
+    assert "The same command goes on" in said.err
 
 
 class Backwards:

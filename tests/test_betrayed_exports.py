@@ -186,7 +186,7 @@ def answers(book: Workbook, tally: Tally, item: str) -> Reckoner:
             out.learn(out.of(row), row["n"])
     counted: dict[tuple[str, ...], int] = {}
     for row in sheets(book, "Distribution"):
-        if row["id"] == item and row["answer"] not in UNSCORED:
+        if row["id"] == item and not isinstance(row["answer"], str):
             key = tuple(row.get(dim) or "" for dim in SEGMENTS)
             counted[key] = counted.get(key, 0) + row["n"]
     for key, n in counted.items():

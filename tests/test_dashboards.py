@@ -426,7 +426,10 @@ def test_a_kernel_comes_of_a_parent_that_has_rehearsed(harbour: Running) -> None
         client = kernel.client()
         client.start_channels()
         try:
-            code = "from cxlib.framework import parsed as p; print(p.cache_info().misses)"
+            code = (
+                "from cxlib.framework import parsed as p; from cxlib.language import _catalogue as c\n"
+                "print(p.cache_info().misses, c.cache_info().currsize)"
+            )
             reply = await client.execute_interactive(
                 code, store_history=False, timeout=20,
                 output_hook=lambda one: said.append(one["content"].get("text", "")),
@@ -436,8 +439,8 @@ def test_a_kernel_comes_of_a_parent_that_has_rehearsed(harbour: Running) -> None
             client.stop_channels()
 
     assert harbour.do(ask()) == "ok"
-    # The rehearsal read the framework; the run's own copy of it is the same.
-    assert "".join(said).strip() == "1"
+    # The rehearsal read the framework, the same as the run's own copy, and spoke German, as it does not.
+    assert "".join(said).strip() == "1 1"
     assert held(parent_of(kernel.provisioner.pid)).threads == 1
 
 
@@ -475,6 +478,18 @@ def test_places_are_kept_in_all_and_for_each() -> None:
     with pytest.raises(FullError, match="all"):
         held.take("them", "run")
     assert (held.held[mine[0]].session, held.held[mine[0]].run) == ("me", "run")
+
+
+def test_memory_is_given_back_when_the_last_page_was_closed(monkeypatch: pytest.MonkeyPatch) -> None:
+    given: list[int] = []
+    held = Kernels(Limits())
+    monkeypatch.setattr("cxlib.run.gate.kernels.give_back", lambda: given.append(len(held.held)))
+    held._settle()
+    mine, yours = held.take("me", "run"), held.take("you", "run")
+    for gone in (None, mine, yours, None):
+        held.held.pop(gone or "", None)
+        held._settle()
+    assert given == [0]
 
 
 def test_a_kernel_runs_only_the_lines_that_live_cells_need() -> None:

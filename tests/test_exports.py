@@ -26,7 +26,7 @@ from cxlib import look
 from cxlib.branding import Branding, contrast, find_branding, read_branding
 from cxlib.cli import app
 from cxlib.errors import DeclarationError, NotFoundError, ReportError
-from cxlib.exports import excel
+from cxlib.exports import cells, excel
 from cxlib.exports.document import (
     Box,
     Chart,
@@ -407,6 +407,56 @@ def test_headings_stay_in_sight_and_numbers_are_numbers(book: Any) -> None:
     assert book["Findings"].column_dimensions["B"].width == pytest.approx(excel.WIDEST, abs=1)
 
 
+def test_a_cell_is_written_as_what_its_field_is(report: Report) -> None:
+    """Each by what a client would take it for: no code for a level, no share as 0.23, no day as text."""
+    told = {
+        **RESULTS,
+        "scores": {"everyone": [{"id": "s1.i01", "name": "Promises", "top_box": 0.25, "top_box_low": 0.2}]},
+        "distribution": {"everyone": [{"answer": one, "n": 1} for one in (-128, -127, -126, 5)]},
+        "drivers": [{"driver": "s1", "share": 0.3, "low": 0.2, "high": 0.4, "p": 0.0004, "reason": ""},
+                    {"driver": "s2", "share": None, "reason": "too few"}],
+        "sequence": {"steps": [], "excess_share": 0.23, "excess_share_high": 0.28, "raw": 3.3},
+        "registers": {"assumptions": [{"id": "margin"}], "initiatives": [
+            {"due_date": "2026-06-30", "cost": 42000.0, "is_open": False},
+            {"due_date": "2026-06-31", "cost": None, "is_open": True}]},
+    }  # fmt: skip
+    book = openpyxl.load_workbook(BytesIO(to_xlsx(report, told)))
+
+    def cell(sheet: str, heading: str, down: int = 2) -> Any:
+        at = [one.value for one in book[sheet][1]].index(heading) + 1
+        return book[sheet].cell(down, at)
+
+    answers = [cell("Distribution of everyone", "answer", down).value for down in (2, 3, 4, 5)]
+    assert answers == ["Left blank", "Not applicable", "Don't know", 5]
+    for sheet, heading in (("Scores of everyone", "top_box_low"), ("Drivers", "low"), ("Drivers", "high")):
+        assert cell(sheet, heading).number_format == "0.0%"
+    assert cell("Drivers", "p").number_format == "0.0000"
+    assert [row[1].number_format for row in book["Position"].iter_rows(2)] == ["0.0%", "0.0%", "#,##0.00"]
+    due = [cell("Register initiatives", "due_date", down) for down in (2, 3)]
+    assert [one.value for one in due] == [dt.datetime(2026, 6, 30), "2026-06-31"]
+    assert due[0].number_format == "yyyy-mm-dd"
+    assert [cell("Register initiatives", "is_open", down).value for down in (2, 3)] == [False, True]
+    # Lines go on below what is empty, and what an id stands for is beside it.
+    assert cell("Register initiatives", "cost", 3).border.bottom.style == "thin"
+    assert cell("Actions", "name").value == "Promises"
+    assert "Register assumptions" not in book.sheetnames
+
+
+def test_headings_are_whole_and_a_wide_sheet_is_printed_on_several_pages(book: Any, report: Report) -> None:
+    """In a column as narrow as its figures a heading broke into a line that nobody saw."""
+    cells = [
+        cell for row in book["Charts"].iter_rows() for cell in row if cell.fill.fgColor.rgb != "00000000"
+    ]
+    assert cells
+    for cell in cells:
+        letter = openpyxl.utils.get_column_letter(cell.column)
+        assert book["Charts"].column_dimensions[letter].width >= min(len(cell.value or "") + 2, 40)
+    wide = {**RESULTS, "drivers": [{f"column {at}": "text " * 20 for at in range(6)}]}
+    pages = openpyxl.load_workbook(BytesIO(to_xlsx(report, wide)))
+    assert (pages["Drivers"].page_setup.fitToWidth, pages["Drivers"].print_title_cols) == (2, "$A:$A")
+    assert (pages["Actions"].page_setup.fitToWidth or 1, pages["Actions"].print_title_cols) == (1, None)
+
+
 def test_the_sheets_are_named_in_the_readers_language(report: Report) -> None:
     german = replace(report, language="de", words=look.words("de"))
     book = openpyxl.load_workbook(BytesIO(to_xlsx(german, RESULTS)))
@@ -426,6 +476,26 @@ def test_the_figures_behind_charts_stand_below_what_they_are(book: Any) -> None:
     assert page["A1"].value == "The figures behind each chart of the report"
     figures = [row for row in page.iter_rows(values_only=True) if row[1] not in (None, "Mean")]
     assert book["Contents"]["C6"].value == len(figures) > 0
+
+
+def test_cells_written_quickly_are_the_librarys_to_the_letter(
+    report: Report, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given = {**RESULTS, "trend": [{"wave": "a", "n": None}, {"wave": "b", "n": 8}]}
+    quick = to_xlsx(report, given)
+    slow = cells.Worksheet._write_cell
+    left: list[str] = []
+
+    def counted(page: Any, row: int, col: int, cell: Any) -> None:
+        left.append(type(cell).__name__)
+        slow(page, row, col, cell)
+
+    monkeypatch.setattr(cells.Worksheet, "_write_cell", counted)
+    assert to_xlsx(report, given) == quick
+    assert not {"Number", "Blank"} & set(left)
+    monkeypatch.setattr(cells, "QuickSheet", cells.Worksheet)
+    assert to_xlsx(report, given) == quick
+    assert {"Number", "Blank", "String"} <= set(left)
 
 
 # ── Hostile text ────────────────────────────────────────────────────────────────────────────────
@@ -511,6 +581,12 @@ def test_a_branding_stands_in_every_format(tmp_path: Path) -> None:
     assert len(word.inline_shapes) == 3
     deck = pptx.Presentation(BytesIO(to_pptx(one)))
     assert str(deck.slides[0].background.fill.fore_color.rgb) == "2B1020"
+    book = openpyxl.load_workbook(BytesIO(to_xlsx(one, RESULTS)))
+    assert str(book["Contents"]["A3"].value).startswith("North & Light · ")
+    (shown,) = book["Contents"]._images
+    assert shown.anchor._from.col == 3
+    assert round(shown.anchor.to.row) <= 4
+    assert book["Contents"]["A5"].fill.fgColor.rgb == "FF7A1F3D"
     front = notebook("Leadership")
     page = pages.framed(sections.write([front], replace(COVER, prepared_by=own.name)), own)
     assert "--cx-accent:#7a1f3d" in page
@@ -539,6 +615,7 @@ def test_a_branding_that_cannot_be_used_says_where_and_why(tmp_path: Path, text:
 @pytest.mark.parametrize("inside", [
     b"<script>alert(1)</script>", b'<rect onload="alert(1)"/>', b'<image href="http://e.invalid/x.png"/>',
     b'<a href="javascript:alert(1)"/>', b'<rect style="fill:url(http://e.invalid)"/>',
+    b'<text x="1" y="9">Northlight</text>',
 ])  # fmt: skip
 def test_a_logo_that_does_more_than_show_is_refused(tmp_path: Path, inside: bytes) -> None:
     path = branded(tmp_path, "name: N\nlogo: logo.svg", b"<svg>" + inside + b"</svg>")
@@ -601,6 +678,22 @@ def test_a_run_is_exported_and_approved_with_its_exports_and_its_manifest_stays_
     book = openpyxl.load_workbook(folder / "report.xlsx", read_only=True)
     assert book["Contents"]["A2"].value == "Published"
     assert not list(folder.glob(".*"))
+
+
+def test_a_run_without_page_or_figures_gets_its_page_and_says_that_it_has_no_figures(home: Path) -> None:
+    """A file that is named as written is there."""
+    settings, (path,) = read_settings({"CX_HOME": str(home)}), home.glob("reports/out/*/*/*/manifest.json")
+    manifest = json.loads(path.read_text())
+    for name in ("report.html", "results.json"):
+        (path.parent / name).unlink()
+        del manifest["files"][name]
+    path.write_text(json.dumps(manifest))
+    with pytest.raises(ReportError, match=r"has no results\.json"):
+        export(settings, "harbour", ("html", "json"))
+    assert not (path.parent / "report.html").exists()
+    _, (page,) = export(settings, "harbour", ("html",))
+    assert page.is_file()
+    assert json.loads(path.read_text())["files"]["report.html"]
 
 
 def test_an_export_that_somebody_wrote_into_is_not_lost_when_a_run_is_approved(home: Path) -> None:

@@ -71,8 +71,15 @@ def batch(
         return
     taken = Cluster(settings, cluster) if cluster else Processes(settings, workers)
     progress = Progress(quiet=as_json, at_once=taken.count)
-    with progress:
-        done = run_batch(jobs, settings, taken, tries=tries, force=force, say=progress.tell)
+    try:
+        with progress:
+            done = run_batch(jobs, settings, taken, tries=tries, force=force, say=progress.tell)
+    except KeyboardInterrupt:
+        print(
+            "Interrupted. The same command goes on, without --force: what is there is skipped.",
+            file=sys.stderr,
+        )
+        raise typer.Exit(130) from None
     _print_end(done, jobs, as_json)
     if done.count("failed"):
         raise typer.Exit(1)

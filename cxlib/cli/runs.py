@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from cxlib.cli import printing
-from cxlib.errors import NotFoundError
+from cxlib.errors import NotFoundError, nearest
 
 if TYPE_CHECKING:
     from cxlib.run.runs import Published
@@ -146,6 +146,8 @@ def runs(
             )
         return
     if prune:
+        if engagement is not None and not find_runs(settings, engagement):
+            _check_known(engagement)
         gone = prune_runs(settings, engagement, keep=keep, dry_run=dry_run)
         if as_json:
             printing.print_json([_plain(one) for one in gone])
@@ -155,7 +157,27 @@ def runs(
                 said = "would go" if dry_run else "are gone"
                 print(f"{len(gone)} drafts {said}, {sum(one.bytes for one in gone) / 1e6:.0f} MB.")
         return
-    _list_runs(find_runs(settings, engagement), as_json)
+    found = find_runs(settings, engagement)
+    if engagement is not None and not found:
+        _check_known(engagement)
+    _list_runs(found, as_json)
+
+
+def _check_known(engagement: str) -> None:
+    """Refuse a name of which there is neither a run nor an engagement."""
+    from cxlib.run.runs import find_runs
+    from cxlib.settings import read_settings
+    from cxlib.store import Store
+
+    settings = read_settings()
+    with Store.open(settings) as store:
+        known = {one.slug for one in store.engagements()}
+    if engagement not in known:
+        known |= {one.engagement for one in find_runs(settings)}
+        raise NotFoundError(
+            f"no engagement {engagement!r}{nearest(engagement, sorted(known))}",
+            fix="`cx runs` without a name lists every run.",
+        )
 
 
 def _list_runs(found: list[Published], as_json: bool) -> None:

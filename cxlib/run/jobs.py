@@ -140,7 +140,13 @@ def _jobs(entry: Entry, store: Store, settings: Settings, formats: tuple[str, ..
     for wave in entry.waves or [None]:
         eng = LiveEngagement(store, entry.engagement, wave)
         job = Job(entry.engagement, eng.wave_id, (), tuple(entry.notebooks), formats, entry.branding or "")
-        units = [(dim, unit) for dim in entry.segments for unit in units_of(eng.extract, dim)]
+        try:
+            units = [(dim, unit) for dim in entry.segments for unit in units_of(eng.extract, dim)]
+        except NotFoundError:
+            raise
+        except Exception:
+            # Damaged answers are this client's failure, told by its report, and not the whole night's.
+            units = []
         out += [keyed(replace(job, segment=segment), eng, settings) for segment in ((), *units)]
     return out
 
@@ -187,7 +193,8 @@ def made(job: Job, settings: Settings) -> Path | None:
 
     A run appears by one rename, when it is whole: a manifest that is there is the manifest of a whole run.
     """
-    for path in sorted(settings.runs.glob(f"{job.engagement}/{job.wave}/*/{MANIFEST}"), reverse=True):
+    # With a point before its name it is in the making, or being removed, and may hold a manifest.
+    for path in sorted(settings.runs.glob(f"{job.engagement}/{job.wave}/[!.]*/{MANIFEST}"), reverse=True):
         try:
             if json.loads(path.read_text(encoding="utf-8")).get("job") == job.key:
                 return path.parent

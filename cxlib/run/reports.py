@@ -37,6 +37,8 @@ from cxlib.keeping import put_beside
 from cxlib.live import LiveEngagement
 from cxlib.provenance import library_version
 from cxlib.run.exporting import ALWAYS, FILES, begin, draw_ahead, exports_of, report_of
+from cxlib.run.kernels import STOCK, manager_in, report_kernel
+from cxlib.run.kernels.forking import start_ahead
 from cxlib.run.pages import framed
 from cxlib.run.results import results, to_json
 from cxlib.run.sections import Remark, Written, write
@@ -117,6 +119,9 @@ def make_report(
     AnonymityError
         If beside a run that is out already it would tell on a few people.
     """
+    if report_kernel() != STOCK:
+        # What kernels need takes as long to load as answers to count.
+        start_ahead()
     begin(formats)
     # One state of the answers from here on, whatever is imported meanwhile.
     held = Engagement(eng.extract, eng.wave.id)
@@ -348,8 +353,6 @@ def _execute(path: Path, making: Path, eng: Engagement) -> tuple[NotebookNode, f
     """
     import papermill
     from papermill.exceptions import PapermillExecutionError
-
-    from cxlib.run.kernels import manager_in, report_kernel
 
     known = papermill.inspect_notebook(str(path))
     given = {"engagement": eng.facts.engagement, "wave": eng.wave.id, "extract": "extract"}

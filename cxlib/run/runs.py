@@ -35,6 +35,8 @@ from cxlib.store import Store
 
 # What stands beside the engagements' folders.
 BESIDE = frozenset({"bench", "batches", "failed"})
+# How the folder of a run is called while it is being removed.
+GONE = ".gone-"
 
 
 @dataclass(frozen=True)
@@ -129,18 +131,23 @@ def export(
 
     Returns
     -------
-    The run, and the files in the order asked for; page and results are there already.
+    The run, and the files in the order asked for; a page that is there stays as it is.
 
     Raises
     ------
     NotFoundError
         If there is no such run.
     ReportError
-        If another of its files is not what the manifest says; nothing is written then.
+        If another of its files is not what the manifest says, or figures are asked for that it was made
+        without; nothing is written then.
     """
     found = _readable(settings, name)
     manifest = unchanged(found, {FILES[one] for one in formats if one in FILES})
-    _publish(found, manifest, formats, say=say)
+    if "json" in formats:
+        read_results(found.folder)
+    # A batch may have made a run without its page.
+    with_page = "html" in formats and REPORT not in manifest["files"]
+    _publish(found, manifest, formats, with_page=with_page, say=say)
     names = {"html": REPORT, "json": RESULTS, **FILES}
     return _published(found.folder), [found.folder / names[one] for one in formats]
 
@@ -265,9 +272,14 @@ def prune_runs(
         if one.is_draft and not one.trouble:
             by_place.setdefault((one.engagement, one.wave, one.segment), []).append(one)
     gone = [one for runs in by_place.values() for one in runs[keep:]]
-    for one in () if dry_run else gone:
+    if dry_run:
+        return gone
+    for left in settings.runs.glob(f"{engagement or '*'}/*/{GONE}*"):
+        # Of a prune that was killed: nobody sees it any more.
+        shutil.rmtree(left, ignore_errors=True)
+    for one in gone:
         # Renamed first: what a reader or a batch finds is whole, or not there.
-        hidden = one.folder.with_name(f".gone-{one.folder.name}")
+        hidden = one.folder.with_name(f"{GONE}{one.folder.name}")
         one.folder.rename(hidden)
         shutil.rmtree(hidden)
     return gone

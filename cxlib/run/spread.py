@@ -108,14 +108,22 @@ def connected(address: str) -> Iterator[Client]:
     Raises
     ------
     SettingsError
-        If none answers there, or the package is not installed.
+        If it is no address, none answers there, or the package is not installed.
     """
     try:
         from distributed import Client
+        from distributed.comm.addressing import get_address_host_port
     except ImportError:
         raise SettingsError(
             "the package distributed is not installed",
             fix="pip install 'cxlib[cluster]', here and on its workers.",
+        ) from None
+    try:
+        # Of an address that is none a client is half made, and takes 20 s and a traceback to end.
+        get_address_host_port(address)
+    except ValueError as error:
+        raise SettingsError(
+            f"no address of a Dask scheduler: {address} ({error})", fix="Write it as tcp://HOST:PORT."
         ) from None
     try:
         client = Client(address, timeout="10s", set_as_default=False)

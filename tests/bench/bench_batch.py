@@ -9,7 +9,8 @@ Peers, all from the same store in the same run:
 
 Promises: at most 2.5 times the floor's time, at least 6 times faster than `handmade` and 20 than `commands`.
 The slow peers make fewer reports; all figures are seconds a report. What is counted of each client is kept
-(`cxlib.keeping`) by the first of three calls, whose median is taken, and found by all that come after it.
+(`cxlib.keeping`) by the first of three calls, whose median is taken, and found by all that come after it; the
+first call has a row of its own. What is left is named by :func:`profile`.
 """
 
 from __future__ import annotations
@@ -18,12 +19,13 @@ import os
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
+from dataclasses import replace
 from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
-from statistics import median
 from typing import Any
 
 import yaml
@@ -92,6 +94,63 @@ def ours(*, home: str, names: list[str], notebooks: list[str]) -> Timed:
         }
 
     return run, finish
+
+
+def profile(*, home: str, names: list[str]) -> Timed:
+    """Make reports one after the other, in a process alone, and time what each is made of."""
+    from cxlib.live import LiveEngagement
+    from cxlib.run import reports, work
+    from cxlib.run.kernels.forking import kept_warm
+
+    spent: dict[str, float] = {}
+
+    def timed(owner: Any, name: str, called: str) -> None:
+        inner = getattr(owner, name)
+
+        def outer(*args: Any, **options: Any) -> Any:
+            began = time.perf_counter()
+            try:
+                return inner(*args, **options)
+            finally:
+                spent[called] = spent.get(called, 0.0) + time.perf_counter() - began
+
+        setattr(owner, name, outer)
+
+    for owner, name, called in (
+        (work, "_work_alone", "all of it"),
+        (LiveEngagement, "_make_extract", "the extract, from what is kept"),
+        (LiveEngagement, "issued", "who stands where in it (rule 5)"),
+        (reports, "write_extract", "extract written"),
+        (reports, "read_extract", "extract read again"),
+        (reports, "put_beside", "scores and comparisons put beside it"),
+        (reports, "_execute", "the notebook: kernel, cells, messages, files"),
+        (reports, "_write_out", "the page"),
+    ):
+        timed(owner, name, called)
+
+    def cells(notebook: Any, name: str) -> None:
+        for cell in notebook.cells:
+            took = cell.metadata.get("papermill", {}).get("duration")
+            if cell.cell_type == "code" and took:
+                last = cell.source.strip().splitlines()[-1]
+                kind = next((one for one in ("charts", "tables") if f"cx.{one}." in last), "opening")
+                spent[f"  its cells: {kind}"] = spent.get(f"  its cells: {kind}", 0.0) + took
+        forget(notebook, name)
+
+    forget, reports._forget_this_machine = reports._forget_this_machine, cells
+    settings = read_settings({"CX_HOME": home})
+
+    def run() -> dict[str, float]:
+        jobs = jobs_of(plan_of(names, notebooks=[NOTEBOOK]), settings, formats=("html",))
+        with kept_warm():
+            for at, job in enumerate(jobs):
+                if at == 2:
+                    # The first have loaded what a process loads once.
+                    spent.clear()
+                work.work(replace(job, key=f"{job.key[:12]}{time.time_ns() % 16**8:08x}"), settings)
+        return {called: seconds / (len(jobs) - 2) for called, seconds in spent.items()}
+
+    return run, lambda found: found
 
 
 def floor(*, home: str, names: list[str], notebooks: list[str]) -> Timed:
@@ -215,12 +274,15 @@ def main() -> None:
                 ),
             ]
         )
+        (left,) = measure([Way("profile", f"{HERE}:profile", {**of, "names": names[:10]}, 1, 1)])
     a_report = {name: one.seconds / COUNTS[name] for name, one in found.items()}
     table = Table(title=f"Seconds a report: {NOTEBOOK}, {WORKERS} processes", title_justify="left")
     for heading in ("way", "reports", "s a report", "÷ ours"):
         table.add_column(heading, justify="left" if heading == "way" else "right")
     for name, seconds in a_report.items():
         table.add_row(name, str(COUNTS[name]), f"{seconds:.2f}", f"{seconds / a_report['ours']:.2f}")
+    first = found["ours"].times[0] / COUNTS["ours"]
+    table.add_row("ours, nothing kept yet", str(COUNTS["ours"]), f"{first:.2f}", "")
     for one in whole:
         table.add_row(one.name, "4", f"{one.seconds / 4:.2f}", "")
     console.print(table)
@@ -229,24 +291,21 @@ def main() -> None:
     for name, least in promised.items():
         kept = "kept" if ratios[name] >= least else "NOT kept"
         console.print(f"{name}: {ratios[name]:.2f} of ours, promised at least {least}: {kept}")
-    parts = _parts(found["ours"].values[0]["seconds"])
-    console.print(
-        "where ours goes, median s: " + ", ".join(f"{name} {took:.2f}" for name, took in parts.items())
-    )
+    (parts,) = left.values
+    console.print("What a report is made of, one at a time, alone, ms:")
+    for called, seconds in parts.items():
+        console.print(f"  {seconds * 1000:5.0f}  {called}")
     write(
         "batch",
         {
             "seconds_a_report": a_report,
             "ratios": ratios,
             "promised": promised,
+            "first": first,
             "parts": parts,
             "whole": {one.name: one.seconds / 4 for one in whole},
         },
     )
-
-
-def _parts(seconds: list[dict[str, float]]) -> dict[str, float]:
-    return {name: median(one[name] for one in seconds) for name in seconds[0]}
 
 
 if __name__ == "__main__":

@@ -25,6 +25,7 @@ from cxlib.run.gate.operating import log
 from cxlib.run.kernels import ReportKernelManager, report_kernel
 from cxlib.run.kernels.child import limit_memory
 from cxlib.run.kernels.forking import Warmth
+from cxlib.run.memory import give_back
 
 # What a page may say to its kernel: enough for widgets, and nothing that runs code.
 SPOKEN: Final = (
@@ -109,6 +110,7 @@ class Kernels(AsyncMappingKernelManager):
         self.held: dict[str, Held] = {}
         self.warmth = Warmth()
         self._watch: asyncio.Task[None] | None = None
+        self._is_stirred = False
 
     # ── Taking one, and whose it is ─────────────────────────────────────────────────────────────
 
@@ -203,6 +205,15 @@ class Kernels(AsyncMappingKernelManager):
             await asyncio.sleep(self.limits.look_seconds)
             with suppress(Exception):
                 await self.look_around()
+            self._settle()
+
+    def _settle(self) -> None:
+        """Give memory back when the last page was closed: a gate is open for weeks, and busy for hours."""
+        if self.held:
+            self._is_stirred = True
+        elif self._is_stirred:
+            self._is_stirred = False
+            give_back()
 
     async def look_around(self) -> None:
         """End what nobody looks at, what nobody touched for long, and what a session that ended had."""

@@ -173,6 +173,17 @@ class Warmth:
             self._connection = None
 
 
+def start_ahead() -> None:
+    """Have the kernels' parent started, where there is none, while other work is done before the kernels'."""
+
+    def start() -> None:
+        with suppress(NoForkError):
+            _connected().close()
+
+    if can_fork() and os.environ.get("CX_KERNEL_FORK") != "0":
+        threading.Thread(target=start, daemon=True).start()
+
+
 @contextmanager
 def kept_warm() -> Iterator[None]:
     """Keep the kernels' parent while many reports are made, rehearsed: each kernel then needs less time.

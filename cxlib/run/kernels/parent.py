@@ -10,7 +10,6 @@ package or environment has changed, or when its socket is gone; kernels that sti
 
 from __future__ import annotations
 
-import ctypes
 import gc
 import os
 import selectors
@@ -27,6 +26,7 @@ from cxlib.run.kernels import wire
 from cxlib.run.kernels.child import Order, become_kernel
 from cxlib.run.kernels.rehearsal import rehearse
 from cxlib.run.kernels.surroundings import fingerprint
+from cxlib.run.memory import give_back
 
 IDLE_SECONDS = 300.0
 LOOK_SECONDS = 5.0
@@ -77,8 +77,7 @@ def settle() -> None:
     """Give back what is free, and let no later collection of garbage write into what is shared."""
     gc.collect()
     gc.freeze()
-    with suppress(OSError, AttributeError):
-        ctypes.CDLL(None).malloc_trim(0)
+    give_back()
 
 
 @dataclass

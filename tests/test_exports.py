@@ -17,9 +17,9 @@ import docx.enum.style
 import openpyxl
 import pptx
 import pytest
+import vl_convert
 from lxml import etree
 from nbformat import v4
-from PIL import Image
 from pypdf import PdfReader
 from typer.main import get_command
 
@@ -372,9 +372,10 @@ def test_words_stand_beside_a_tall_chart_and_below_a_wide_one(
     size: tuple[int, int], is_beside: bool, report: Report, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Below a tall one they took of its height, and half of the slide was empty."""
-    out = BytesIO()
-    Image.new("L", size).save(out, "PNG")
-    monkeypatch.setattr("cxlib.exports.slides.picture", lambda *_: out.getvalue())
+    width, height = size
+    shape = f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}"><rect/></svg>'
+    drawn = vl_convert.svg_to_png(shape)
+    monkeypatch.setattr("cxlib.exports.slides.picture", lambda *_: drawn)
     deck = pptx.Presentation(BytesIO(to_pptx(report)))
     (page,) = [slide for slide in deck.slides if any(one.shape_type == 13 for one in slide.shapes)]
     (shown,) = [one for one in page.shapes if one.shape_type == 13]

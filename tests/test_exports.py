@@ -17,6 +17,7 @@ import docx.enum.style
 import openpyxl
 import pptx
 import pytest
+import vl_convert
 from lxml import etree
 from nbformat import v4
 from pypdf import PdfReader
@@ -362,6 +363,29 @@ def test_the_slides_hold_the_summary_as_text_tables_and_pictures(report: Report)
         slide for slide in deck.slides if 'type="slidenum"' in etree.tostring(slide._element).decode()
     ]
     assert len(numbered) == len(titles) - 1
+
+
+@pytest.mark.parametrize(
+    ("size", "is_beside"), [((1200, 500), False), ((700, 700), True), ((400, 900), True)]
+)
+def test_words_stand_beside_a_tall_chart_and_below_a_wide_one(
+    size: tuple[int, int], is_beside: bool, report: Report, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Below a tall one they took of its height, and half of the slide was empty."""
+    width, height = size
+    shape = f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}"><rect/></svg>'
+    drawn = vl_convert.svg_to_png(shape)
+    monkeypatch.setattr("cxlib.exports.slides.picture", lambda *_: drawn)
+    deck = pptx.Presentation(BytesIO(to_pptx(report)))
+    (page,) = [slide for slide in deck.slides if any(one.shape_type == 13 for one in slide.shapes)]
+    (shown,) = [one for one in page.shapes if one.shape_type == 13]
+    (said,) = [one for one in page.shapes if one.has_text_frame and "Source" in one.text_frame.text]
+    right, foot = shown.left + shown.width, shown.top + shown.height
+    assert (said.left >= right) == is_beside
+    assert (said.top >= foot) == (not is_beside)
+    assert foot <= deck.slide_height * 0.92
+    assert said.left + said.width <= deck.slide_width
+    assert said.width > deck.slide_width / 5
 
 
 def test_nothing_on_a_slide_stands_beyond_its_edge(report: Report) -> None:

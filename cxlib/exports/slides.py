@@ -34,6 +34,8 @@ WIDTH, HEIGHT, MARGIN = 13.333, 7.5, 0.6
 TOP, BOTTOM = 1.65, 6.85
 # A table with more than that is for reading, not for showing.
 MOST_ROWS, MOST_COLUMNS = 12, 9
+# The share of a slide's width below which a chart has its words beside it.
+BESIDE = 0.66
 # PowerPoint's table style without rules and colours; the rules are the cells' own.
 _PLAIN: Final = "{2D5ABB26-0587-4C30-8999-92F81FD0307C}"
 
@@ -186,8 +188,11 @@ class _Deck:
             self.table(page, replace(chart.table, rows=chart.table.rows[:MOST_ROWS]))
             return
         width, height = struct.unpack(">II", data[16:24])
-        room, high = WIDTH - 2 * MARGIN, BOTTOM - TOP - 1.15
-        scale = min(room / width, high / height)
+        room, high = WIDTH - 2 * MARGIN, BOTTOM - TOP - 0.35
+        scale = min(room / width, (high - 0.8) / height)
+        # A tall one takes the whole height, and its words stand where nothing else would.
+        if is_tall := width * scale < BESIDE * room:
+            scale = min(BESIDE * room / width, high / height)
         if chart.subtitle:
             self.text(page, MARGIN, TOP - 0.15, room, 0.4, [[Span(chart.subtitle)]], 12, "muted")
         shape = page.shapes.add_picture(
@@ -195,7 +200,11 @@ class _Deck:
         )
         self.alternative(shape, chart.alternative)
         said = [[Span(chart.summary)], *([[Span(chart.source, is_small=True)]] if chart.source else [])]
-        self.text(page, MARGIN, BOTTOM - 0.8, room, 0.8, said, 12, "ink")
+        if is_tall:
+            left = MARGIN + width * scale + 0.4
+            self.text(page, left, TOP + 0.3, WIDTH - MARGIN - left, high, said, 14, "ink")
+        else:
+            self.text(page, MARGIN, BOTTOM - 0.8, room, 0.8, said, 12, "ink")
 
     def table(self, page: Any, table: Table) -> None:
         from pptx.enum.text import MSO_ANCHOR

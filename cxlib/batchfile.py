@@ -1,11 +1,13 @@
-"""The Parquet file of a batch: a row a respondent, written whole or not at all, and copied but for some."""
+"""The Parquet file of a batch, a row a respondent: written whole or not at all, streamed, copied in part."""
 
 from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
+from itertools import chain
 from pathlib import Path
 from typing import Final
 
@@ -13,9 +15,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from cxlib.errors import ContractError, Problem, nearest
 from cxlib.frames import COMMENT, RESPONDENT
 
 ROWS_PER_GROUP: Final = 1 << 17
+# Smaller files are read before a thread is at work.
+WORTH_A_THREAD: Final = 1 << 20
 
 
 @contextmanager
@@ -59,6 +64,73 @@ def writer(out: Path | None, schema: pa.Schema) -> Iterator[Callable[[pa.Table],
         _sync_folder(out.parent)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def read_batches(
+    paths: str | os.PathLike[str] | Iterable[str | os.PathLike[str]],
+    columns: Sequence[str],
+    batch_rows: int = 1 << 17,
+    groups: Collection[int] | None = None,
+) -> Iterator[pa.RecordBatch]:
+    """Stream columns of Parquet files, one batch ahead of whoever counts them.
+
+    Parameters
+    ----------
+    paths
+        Files, or folders whose `*.parquet` files are read in the order of their names.
+    columns
+        Items and dimensions; other columns are not decoded.
+    batch_rows
+        Respondents in a batch; what is held in memory grows with it, and not with the files.
+    groups
+        Row groups to read of each file; by default all.
+
+    Raises
+    ------
+    ContractError
+        If there is no file, or a file lacks a column.
+    """
+    given = [paths] if isinstance(paths, str | os.PathLike) else list(paths)
+    folders = (sorted(path.rglob("*.parquet")) if path.is_dir() else [path] for path in map(Path, given))
+    files = list(chain.from_iterable(folders))
+    if not files:
+        raise ContractError(f"no Parquet file in {', '.join(map(str, given)) or 'an empty list of paths'}")
+    source = chain.from_iterable(_file_batches(file, columns, batch_rows, groups) for file in files)
+    if sum(file.stat().st_size for file in files) < WORTH_A_THREAD:
+        yield from source
+        return
+    with ThreadPoolExecutor(1) as pool:
+        ahead = pool.submit(next, source, None)
+        while (batch := ahead.result()) is not None:
+            ahead = pool.submit(next, source, None)
+            yield batch
+
+
+def _file_batches(
+    path: Path, columns: Sequence[str], batch_rows: int, groups: Collection[int] | None
+) -> Iterator[pa.RecordBatch]:
+    try:
+        schema = pq.read_schema(path)
+    except pa.ArrowInvalid as error:
+        raise ContractError(f"{path} cannot be read as Parquet: {error}") from error
+    missing = [name for name in columns if name not in schema.names]
+    if missing:
+        raise ContractError(
+            f"{path}: {len(missing)} of {len(columns)} columns are missing",
+            problems=[Problem(f"column {name}", f"missing{nearest(name, schema.names)}") for name in missing],
+        )
+    text = [name for name in columns if is_text(schema.field(name).type)]
+    with pq.ParquetFile(path, read_dictionary=text) as file:
+        # Row group by row group: asked for all at once, Arrow would buffer the whole file.
+        for group in range(file.num_row_groups) if groups is None else groups:
+            yield from file.iter_batches(batch_rows, row_groups=[group], columns=list(columns))
+
+
+def is_text(kind: pa.DataType) -> bool:
+    """Say whether a column of this type is text, plain or dictionary; all null counts as both."""
+    plain = kind.value_type if pa.types.is_dictionary(kind) else kind
+    tests = (pa.types.is_string, pa.types.is_large_string, pa.types.is_string_view, pa.types.is_null)
+    return any(test(plain) for test in tests)
 
 
 def without(path: Path, people: pa.Array, out: Path) -> int | None:

@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from cxlib.batchfile import is_text
 from cxlib.errors import ContractError, Problem, nearest
 from cxlib.frames import NOT_STATED, UNSCORED, ItemScale
 
@@ -67,13 +68,6 @@ def check_columns(batch: pa.RecordBatch, items: Sequence[ItemScale], dims: Itera
             problems=problems,
             fix="Cast items to int8 with null for blank, and dimensions to text, before tallying.",
         )
-
-
-def is_text(kind: pa.DataType) -> bool:
-    """Say whether a column of this type is text, plain or dictionary; all null counts as both."""
-    plain = kind.value_type if pa.types.is_dictionary(kind) else kind
-    tests = (pa.types.is_string, pa.types.is_large_string, pa.types.is_string_view, pa.types.is_null)
-    return any(test(plain) for test in tests)
 
 
 def _is_whole(kind: pa.DataType) -> bool:

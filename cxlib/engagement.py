@@ -318,17 +318,15 @@ class Engagement:
 
         def compared() -> tuple[Finding, ...]:
             found = worked.comparisons(self.wave.id) if worked else None
-            return (
-                found
-                if found is not None
-                else findings.findings(
-                    held.release,
-                    held.estimates,
-                    self.instrument,
-                    self.weights,
-                    wave=self.wave.id,
-                    waves={one.id: one.name for one in self.facts.waves},
-                )
+            if found is not None:
+                return found
+            return findings.findings(
+                held.release,
+                held.estimates,
+                self.instrument,
+                self.weights,
+                wave=self.wave.id,
+                waves={one.id: one.name for one in self.facts.waves},
             )
 
         every = self._once(("comparisons", self.wave.id), compared)

@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any, Final
 from cxlib.anonymity import Release
 from cxlib.engagement import Engagement
 from cxlib.errors import ContractError
-from cxlib.extract import CONTRACTS, COUNTED, digest_of, read_frame, write_frame
+from cxlib.extract import CONTRACTS, COUNTED, read_frame, write_frame
 from cxlib.frames import ROLE
 from cxlib.provenance import digest, made_by
 from cxlib.worked import Worked, place_beside
@@ -99,7 +99,7 @@ def put_beside(
     """
     place = place_beside(extract)
     made = Worked(place, eng.extract.release.dims)
-    of = [digest_of(extract), eng.wave.id, with_trend, made_by()]
+    of = [place.name, eng.wave.id, with_trend, made_by()]
     key = digest(json.dumps(of, sort_keys=True).encode())[:32]
     if folder is not None and (folder / key).is_dir():
         with suppress(OSError):

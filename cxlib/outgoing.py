@@ -16,11 +16,11 @@ from numpy.typing import NDArray
 from cxlib.anonymity import Release
 from cxlib.anonymity.comments import told_by
 from cxlib.anonymity.rereleases import Issued, called, issue, told_apart, told_together
+from cxlib.batchfile import read_batches
 from cxlib.declarations import Thresholds
 from cxlib.errors import AnonymityError, Problem, StoreError
 from cxlib.frames import COMMENT, DATE, NOT_STATED, RESPONDENT, SHARD, UNSCORED
 from cxlib.store import BatchRecord, Store
-from cxlib.tally import read_batches
 
 # People looked at together: as many as are told apart in a breath, in a few megabytes.
 ROWS = 1 << 15

@@ -13,9 +13,10 @@ from typing import Any, TypeAlias
 
 import pyarrow.parquet as pq
 
+from cxlib.batchfile import read_batches
 from cxlib.estimates import in_shards
 from cxlib.frames import SHARD, WAVE, ItemScale
-from cxlib.tally import Tally, read_batches, tally_batches
+from cxlib.tally import Tally, tally_batches
 
 # Takes a function and what it is to be called with, one by one; yields the results in that order.
 Spread: TypeAlias = Callable[[Callable[[Any], Any], Iterable[Any]], Iterator[Any]]

@@ -9,16 +9,13 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import chain, pairwise
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
 
 from cxlib import counting
 from cxlib.counting import Batches, Counts, Key, Places
@@ -433,70 +430,6 @@ def _merged_cut(pair: tuple[CutMoments, CutMoments], at: Sequence[Places], size:
 
 
 # ---------------------------------------------------------------------------------------- one pass
-
-
-# Smaller files are read before a thread is at work.
-WORTH_A_THREAD: Final = 1 << 20
-
-
-def read_batches(
-    paths: str | os.PathLike[str] | Iterable[str | os.PathLike[str]],
-    columns: Sequence[str],
-    batch_rows: int = 1 << 17,
-    groups: Collection[int] | None = None,
-) -> Iterator[pa.RecordBatch]:
-    """Stream columns of Parquet files, one batch ahead of whoever counts them.
-
-    Parameters
-    ----------
-    paths
-        Files, or folders whose `*.parquet` files are read in the order of their names.
-    columns
-        Items and dimensions; other columns are not decoded.
-    batch_rows
-        Respondents in a batch; what is held in memory grows with it, and not with the files.
-    groups
-        Row groups to read of each file; by default all.
-
-    Raises
-    ------
-    ContractError
-        If there is no file, or a file lacks a column.
-    """
-    given = [paths] if isinstance(paths, str | os.PathLike) else list(paths)
-    folders = (sorted(path.rglob("*.parquet")) if path.is_dir() else [path] for path in map(Path, given))
-    files = list(chain.from_iterable(folders))
-    if not files:
-        raise ContractError(f"no Parquet file in {', '.join(map(str, given)) or 'an empty list of paths'}")
-    source = chain.from_iterable(_file_batches(file, columns, batch_rows, groups) for file in files)
-    if sum(file.stat().st_size for file in files) < WORTH_A_THREAD:
-        yield from source
-        return
-    with ThreadPoolExecutor(1) as pool:
-        ahead = pool.submit(next, source, None)
-        while (batch := ahead.result()) is not None:
-            ahead = pool.submit(next, source, None)
-            yield batch
-
-
-def _file_batches(
-    path: Path, columns: Sequence[str], batch_rows: int, groups: Collection[int] | None
-) -> Iterator[pa.RecordBatch]:
-    try:
-        schema = pq.read_schema(path)
-    except pa.ArrowInvalid as error:
-        raise ContractError(f"{path} cannot be read as Parquet: {error}") from error
-    missing = [name for name in columns if name not in schema.names]
-    if missing:
-        raise ContractError(
-            f"{path}: {len(missing)} of {len(columns)} columns are missing",
-            problems=[Problem(f"column {name}", f"missing{nearest(name, schema.names)}") for name in missing],
-        )
-    text = [name for name in columns if counting.is_text(schema.field(name).type)]
-    with pq.ParquetFile(path, read_dictionary=text) as file:
-        # Row group by row group: asked for all at once, Arrow would buffer the whole file.
-        for group in range(file.num_row_groups) if groups is None else groups:
-            yield from file.iter_batches(batch_rows, row_groups=[group], columns=list(columns))
 
 
 def tally_batches(

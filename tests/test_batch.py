@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import multiprocessing.forkserver as forkserver
 import os
@@ -20,7 +21,7 @@ from typing import Any
 
 import pytest
 
-from cxlib import provenance
+from cxlib import lean, provenance
 from cxlib.cli.batch import Progress, _print_end
 from cxlib.creation import add_engagement
 from cxlib.errors import DeclarationError, NotFoundError, SettingsError
@@ -562,6 +563,7 @@ def test_a_unit_that_is_hidden_or_not_there_is_refused_in_one_wording(clients: S
 
 def test_a_worker_begins_without_a_grammar_of_addresses() -> None:
     """It takes more than a second to build, for formats that no notebook has; jsonschema would load it."""
+    assert importlib.util.find_spec(lean.GRAMMAR), "nothing to leave out: this test could not fail"
     code = "import cxlib.run.settled, altair, papermill, sys; print(cxlib.lean.GRAMMAR in sys.modules)"
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert ran.stdout.strip() == "False", ran.stderr

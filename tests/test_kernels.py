@@ -681,6 +681,13 @@ def test_a_kernel_whose_client_gave_up_is_not_left_behind(is_tied: bool) -> None
             assert kernel.run("print(6 * 7)") == "42"
 
 
+def test_a_parent_is_started_ahead_of_its_first_kernel() -> None:
+    with own_runtime() as folder:
+        forking.start_ahead()
+        assert eventually(lambda: len(parents(folder)) == 1)
+        assert left(folder)[3] == 0
+
+
 def test_a_client_with_a_thousand_descriptors_starts_a_parent() -> None:
     """As a server with fifty notebooks has; `select` would take none beyond 1023."""
     with own_runtime() as folder, ExitStack() as held:

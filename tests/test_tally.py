@@ -12,10 +12,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from cxlib import counting, tally
+from cxlib import batchfile, counting, tally
+from cxlib.batchfile import read_batches
 from cxlib.errors import ContractError
 from cxlib.frames import BLANK, DONT_KNOW, NOT_APPLICABLE, NOT_STATED, ItemScale
-from cxlib.tally import Moments, Tally, read_batches, tally_batches
+from cxlib.tally import Moments, Tally, tally_batches
 
 STAMP = "cx7 1.0.0 3fa2"
 ITEMS = (
@@ -352,7 +353,9 @@ def test_a_tally_that_breaks_its_contract_cannot_be_made():
     assert Moments(()) == count(answers(20), cuts=[]).moments
 
 
-def test_parquet_files_and_folders_stream_in_batches(tmp_path):
+@pytest.mark.parametrize("worth", [0, 1 << 20], ids=["in a thread", "without"])
+def test_parquet_files_and_folders_stream_in_batches(tmp_path, monkeypatch, worth):
+    monkeypatch.setattr(batchfile, "WORTH_A_THREAD", worth)
     table = answers(1_000)
     pq.write_table(table.slice(0, 600), tmp_path / "a.parquet", row_group_size=250)
     pq.write_table(
@@ -366,7 +369,9 @@ def test_parquet_files_and_folders_stream_in_batches(tmp_path):
     assert count(read_batches([tmp_path / "b.parquet", tmp_path / "a.parquet"], columns)) == count(table)
 
 
-def test_reading_may_stop_early(tmp_path):
+@pytest.mark.parametrize("worth", [0, 1 << 20], ids=["in a thread", "without"])
+def test_reading_may_stop_early(tmp_path, monkeypatch, worth):
+    monkeypatch.setattr(batchfile, "WORTH_A_THREAD", worth)
     pq.write_table(answers(1_000), tmp_path / "a.parquet")
     stream = read_batches(tmp_path / "a.parquet", ["x"], batch_rows=10)
     assert next(stream).num_rows == 10

@@ -22,6 +22,7 @@ from queue import SimpleQueue
 from threading import Thread
 from typing import Any, Final
 
+# The Vega-Lite that Altair 6.3 writes for; another minor version would draw with a warning.
 VEGALITE: Final = "6.4"
 # Less than the kernels, which the report waits for; as much as it likes once they are done.
 NICE: Final = 5

@@ -24,6 +24,7 @@ from cxlib import look
 from cxlib.branding import Branding
 from cxlib.errors import ReportError, SettingsError
 from cxlib.exports.document import Cover
+from cxlib.exports.drawer import VEGALITE
 from cxlib.figures import as_data
 from cxlib.files import replaced
 from cxlib.formats import day
@@ -35,8 +36,6 @@ from cxlib.settings import read_settings
 if TYPE_CHECKING:
     from nbformat import NotebookNode
 
-# The Vega-Lite that Altair 6.3 writes for; another minor version would draw with a warning.
-VEGALITE_VERSION: Final = "6.4"
 # With {ast: true} the embedder brings its own expression interpreter; the bundle's `vega` is null.
 _SNIPPET: Final = "window.cxEmbed=vegaEmbed;"
 
@@ -93,13 +92,13 @@ def vega_bundle() -> str:
 
     It takes about two seconds to make, so it is made once, and kept beside the store for each later process.
     """
-    made_of = (_SNIPPET, VEGALITE_VERSION, version("vl-convert-python"))
+    made_of = (_SNIPPET, VEGALITE, version("vl-convert-python"))
     kept = read_settings().local / f"vega-{digest(repr(made_of).encode())[:16]}.js"
     with suppress(OSError, UnicodeDecodeError, ReportError):
         return _sound(kept.read_text(encoding="utf-8"))
     import vl_convert
 
-    script = vl_convert.javascript_bundle(_SNIPPET, vl_version=VEGALITE_VERSION)
+    script = vl_convert.javascript_bundle(_SNIPPET, vl_version=VEGALITE)
     sound = _sound(script)
     # On a full disk, or where there is no store, the next process makes it again.
     with suppress(SettingsError), replaced(kept) as part:

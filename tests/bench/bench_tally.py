@@ -67,7 +67,8 @@ def make(path: Path, rows: int, units: int = 6, seed: int = 2026) -> str:
 
 
 def ours(path: str, cuts: list[tuple[str, ...]] | None = None) -> Factory:
-    from cxlib.tally import read_batches, tally_batches
+    from cxlib.batchfile import read_batches
+    from cxlib.tally import tally_batches
 
     def run() -> Tally:
         batches = read_batches(path, ["role", "unit", *NAMES])
@@ -138,7 +139,8 @@ def polars_unpivot(path: str, engine: str = "streaming") -> Factory:
 
 def halves(path: str) -> Factory:
     """Tally each half and the whole, with moments, and compare them bit by bit."""
-    from cxlib.tally import read_batches, tally_batches
+    from cxlib.batchfile import read_batches
+    from cxlib.tally import tally_batches
 
     def count(batches: Iterable[pa.RecordBatch]) -> Tally:
         return tally_batches(batches, ITEMS, DIMS, framework="bench", constants={"wave": "1"}, cuts=CUTS)

@@ -480,6 +480,20 @@ def test_places_are_kept_in_all_and_for_each() -> None:
     assert (held.held[mine[0]].session, held.held[mine[0]].run) == ("me", "run")
 
 
+def test_a_page_that_came_and_went_between_two_looks_is_waited_for_no_longer(harbour: Running) -> None:
+    """Where nobody has spoken to a kernel, the page may be on its way, and has twenty times as long."""
+    _, id_ = started(harbour)
+    held = kernels(harbour)
+
+    async def come_and_go() -> None:
+        # Nothing else runs in between, as where the watch looks at another moment.
+        held.notify_connect(id_)
+        held.notify_disconnect(id_)
+
+    harbour.do(come_and_go())
+    wait_until(lambda: id_ not in held.held, 10)
+
+
 def test_memory_is_given_back_when_the_last_page_was_closed(monkeypatch: pytest.MonkeyPatch) -> None:
     given: list[int] = []
     held = Kernels(Limits())

@@ -200,6 +200,12 @@ class Kernels(AsyncMappingKernelManager):
 
     still: Callable[[str], Awaitable[bool]] | None = None
 
+    def notify_connect(self, kernel_id: str) -> None:
+        """Note that a page speaks to a kernel, however short: between two looks it can come and go."""
+        super().notify_connect(kernel_id)
+        if one := self.held.get(kernel_id):
+            one.is_used = True
+
     async def _keep_watch(self) -> None:
         while True:
             await asyncio.sleep(self.limits.look_seconds)
@@ -230,7 +236,7 @@ class Kernels(AsyncMappingKernelManager):
                     await self.end(id_)
                 continue
             if self._kernel_connections.get(id_, 0):
-                one.is_used, one.alone_since = True, now
+                one.alone_since = now
             alone = now - one.alone_since
             patience = self.limits.alone_seconds if one.is_used else self.limits.first_seconds
             if alone > patience or not goes_on.get(one.session, True) or self._is_idle(id_):
